@@ -1,0 +1,211 @@
+"""Every error Dynogate raises on purpose.
+
+::
+
+    DynogateError
+    ├── RequestError              the JSON-RPC envelope or its parameters are at fault
+    │   ├── ParseError            -32700, 400
+    │   ├── InvalidRequest        -32600, 400
+    │   ├── MethodNotFound        -32601, 404
+    │   ├── InvalidParams         -32602, 400
+    │   ├── UnknownTool           -32602, 404
+    │   ├── InternalError         -32603, 500
+    │   ├── BodyTooLarge           1413, 413
+    │   ├── UnsupportedMediaType   1415, 415
+    │   └── ForbiddenOrigin        1403, 403
+    ├── ToolError                 a tool could not do what it was asked
+    │   ├── ProfileNotFound        1404, 404
+    │   ├── OutsideRoots           1403, 403
+    │   ├── CodeExecutionDisabled  1405, 403
+    │   ├── ScriptNotFound         1406, 404
+    │   ├── BadScript              1422, 422
+    │   ├── BadInterpreter         1423, 422
+    │   ├── NotComparable          1424, 422
+    │   ├── TooShortToProfile      1425, 422
+    │   ├── NoProfileWritten       1426, 422
+    │   ├── ToolCancelled          1499, 499
+    │   └── ToolTimedOut           1504, 504
+    ├── Busy                       1503, 503 (knows when to come back)
+    ├── StoreUnavailable           1507, 503
+    └── ConfigurationError        refuses to start, or a setting cannot be honoured
+
+Codes of the JSON-RPC specification lie in -32768..-32000; Dynogate's own are ``1000 + HTTP status``
+or near it, so that no client can mistake one for the other.
+"""
+
+from typing import ClassVar
+
+
+class DynogateError(Exception):
+    """The root of the tree.
+
+    Attributes:
+        code: the JSON-RPC error code.
+        status: the HTTP status that carries it.
+        message: what was wrong, where, and what would be right; safe to show to a client.
+        data: machine-readable details for the JSON-RPC ``error.data``, or None.
+    """
+
+    code: ClassVar[int] = -32603
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, data: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+
+class RequestError(DynogateError):
+    """The request itself is at fault; no tool was run."""
+
+    code, status = -32600, 400
+
+
+class ParseError(RequestError):
+    """The body is not JSON."""
+
+    code, status = -32700, 400
+
+
+class InvalidRequest(RequestError):
+    """The body is JSON, but not a JSON-RPC 2.0 request."""
+
+    code, status = -32600, 400
+
+
+class MethodNotFound(RequestError):
+    """No method, and no tool, has this name."""
+
+    code, status = -32601, 404
+
+
+class InvalidParams(RequestError):
+    """An argument is missing, unknown or of the wrong type."""
+
+    code, status = -32602, 400
+
+
+class UnknownTool(RequestError):
+    """``tools/call`` named a tool that is not in the catalogue."""
+
+    code, status = -32602, 404
+
+
+class InternalError(RequestError):
+    """A fault of ours; the details are in the log, never on the wire."""
+
+    code, status = -32603, 500
+
+
+class BodyTooLarge(RequestError):
+    """The request body is over the limit."""
+
+    code, status = 1413, 413
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is not declared as JSON."""
+
+    code, status = 1415, 415
+
+
+class ForbiddenOrigin(RequestError):
+    """The Host or Origin header is not one that this gateway serves."""
+
+    code, status = 1403, 403
+
+
+class ToolError(DynogateError):
+    """A tool could not do what it was asked, and says why."""
+
+    code, status = 1422, 422
+
+
+class ProfileNotFound(ToolError):
+    """No stored profile has this id."""
+
+    code, status = 1404, 404
+
+
+class OutsideRoots(ToolError):
+    """A path was asked for that lies outside every allowed root."""
+
+    code, status = 1403, 403
+
+
+class CodeExecutionDisabled(ToolError):
+    """``profile_code`` is neither enabled nor sandboxed here."""
+
+    code, status = 1405, 403
+
+
+class ScriptNotFound(ToolError):
+    """The script, module or interpreter path does not exist."""
+
+    code, status = 1406, 404
+
+
+class BadScript(ToolError):
+    """The script cannot be run as Python: a directory, binary, or with a syntax error."""
+
+    code, status = 1422, 422
+
+
+class BadInterpreter(ToolError):
+    """The chosen interpreter cannot run Scalene."""
+
+    code, status = 1423, 422
+
+
+class NotComparable(ToolError):
+    """Two profiles (or their scripts) cannot be compared the way that was asked."""
+
+    code, status = 1424, 422
+
+
+class TooShortToProfile(ToolError):
+    """The program ended before the sampler could see it, repetition included."""
+
+    code, status = 1425, 422
+
+
+class NoProfileWritten(ToolError):
+    """The program ended in a way that left no profile (a crash, ``SIGKILL``, a broken stdlib)."""
+
+    code, status = 1426, 422
+
+
+class ToolCancelled(ToolError):
+    """The call was cancelled, or its client went away."""
+
+    code, status = 1499, 499
+
+
+class ToolTimedOut(ToolError):
+    """The call ran past its deadline and left nothing to return."""
+
+    code, status = 1504, 504
+
+
+class Busy(DynogateError):
+    """The queue is full.
+
+    Attributes:
+        retry_after: seconds until a place is likely, for the Retry-After header.
+    """
+
+    code, status = 1503, 503
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message, data={"retry_after": retry_after})
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(DynogateError):
+    """The store cannot be read or written (disk full, locked, connection lost)."""
+
+    code, status = 1507, 503
+
+
+class ConfigurationError(DynogateError):
+    """A setting is wrong or cannot be honoured on this machine; says how to fix it."""

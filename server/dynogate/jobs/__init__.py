@@ -1,0 +1,1 @@
+"""Long work: child processes with limits, and the queue they wait in."""

@@ -1,0 +1,1 @@
+"""Scalene: run, parse, analyse, compare, export."""

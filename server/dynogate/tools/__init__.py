@@ -1,0 +1,1 @@
+"""The tool catalogue, and one thin module for each family of tools."""

@@ -1,0 +1,1 @@
+"""Where bytes come in: one module a way in."""
