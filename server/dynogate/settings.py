@@ -1,0 +1,192 @@
+"""Every setting: its name, unit, default and environment variable (``DYNOGATE_<NAME>``)."""
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dynogate.errors import ConfigurationError
+
+ENV_PREFIX = "DYNOGATE_"
+
+
+def default_data_dir() -> Path:
+    """The platform's data directory for this user (XDG base directory specification)."""
+    base = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
+    return Path(base) / "dynogate"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings(BaseSettings):
+    """The gateway's settings, read from the environment and overridden by the command line."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address to bind.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to bind; 0 picks a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Server processes.")
+    allow_public_bind: bool = Field(
+        default=False,
+        description="Bind an address that other machines can reach although the gateway has no "
+        "authentication (inside a container whose port is published to loopback only, say).",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names (comma-separated) that clients may use in the Host header besides "
+        "loopback names and the bound address; `*` allows any.",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Where the embedded store lives."
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the store (`postgresql+psycopg://...`); "
+        "default: SQLite in the data directory.",
+    )
+    max_profiles: int = Field(
+        default=200_000, ge=1, description="Stored profiles kept; the oldest go first."
+    )
+    max_store_bytes: int = Field(
+        default=10 * 2**30, ge=2**20, description="Bytes of stored profiles kept; oldest go first."
+    )
+    roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default_factory=lambda: (Path.cwd(),),
+        validate_default=True,
+        description="Directories (separated by the platform's path separator) that scripts may "
+        "be profiled from; default: where the gateway was started.",
+    )
+    sandbox: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Run profiled programs under bubblewrap: `auto` where it works, `on` refuses "
+        "to start without it.",
+    )
+    allow_code: bool = Field(
+        default=False, description="Allow `profile_code` without the sandbox, too."
+    )
+    job_timeout_sec: float = Field(
+        default=600.0,
+        gt=0,
+        le=86_400,
+        description="Longest a profiled program may be asked to run.",
+    )
+    job_memory_mb: int = Field(
+        default=4096, ge=256, description="Resident memory of a profiled program's process tree."
+    )
+    job_processes: int = Field(
+        default=64, ge=1, description="Processes in a profiled program's process tree."
+    )
+    max_running_jobs: int = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2)),
+        ge=1,
+        description="Jobs that run at once in each server process; default: the CPU count.",
+    )
+    max_queued_jobs: int = Field(
+        default=64, ge=0, description="Jobs that wait for a place; beyond it a call gets 503."
+    )
+    max_body_bytes: int = Field(
+        default=4 * 2**20, ge=1024, description="Largest request body; beyond it a call gets 413."
+    )
+    max_batch: int = Field(default=50, ge=1, description="Calls in one JSON-RPC batch.")
+    body_timeout_sec: float = Field(
+        default=20.0, gt=0, description="Time a client has to send its request body."
+    )
+    shutdown_grace_sec: float = Field(
+        default=10.0, ge=0, description="Time in-flight calls have to finish at shutdown."
+    )
+    rate_limit: Literal["off"] = Field(
+        default="off", description="Rate limiting; `off` is all there is so far."
+    )
+    toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Further toolsets to load (`package.module:attribute`, comma-separated), "
+        "besides those of the entry-point group `dynogate.toolsets`.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="`auto` is console on a terminal and JSON elsewhere."
+    )
+
+    @field_validator("allowed_hosts", "toolsets", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(Path(part) for part in value.split(os.pathsep) if part)
+        return value
+
+    @field_validator("roots")
+    @classmethod
+    def _resolve_roots(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        if not value:
+            raise ValueError("at least one root is needed")
+        for root in value:
+            if not root.is_dir():
+                raise ValueError(f"root {str(root)!r} is not a directory")
+        return tuple(root.resolve() for root in value)
+
+    @model_validator(mode="after")
+    def _refuse_public_bind(self) -> Self:
+        if not is_loopback(self.host) and not self.allow_public_bind:
+            raise ValueError(
+                f"refusing to bind {self.host!r}: other machines could run code through this "
+                "gateway, and it has no authentication. Bind 127.0.0.1, or set "
+                "DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front of it keeps strangers out"
+            )
+        return self
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the store."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dynogate.db'}"
+
+    def as_environment(self) -> dict[str, str]:
+        """These settings as environment variables, for worker processes to read back."""
+        joiner = {"roots": os.pathsep, "allowed_hosts": ",", "toolsets": ","}
+        env: dict[str, str] = {}
+        for name, value in self:
+            if value is None:
+                continue
+            text = joiner[name].join(map(str, value)) if name in joiner else str(value)
+            env[ENV_PREFIX + name.upper()] = text
+        return env
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; ``overrides`` that are not None win over the environment.
+
+    Raises:
+        ConfigurationError: a value is wrong; names the setting and its variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        message = problem["msg"].removeprefix("Value error, ")
+        where = ".".join(str(part) for part in problem["loc"][:1])
+        lines.append(f"{ENV_PREFIX}{where.upper()}: {message}" if where else message)
+    return "; ".join(lines)

@@ -1,0 +1,71 @@
+"""What a tool is given besides its arguments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, cast
+
+from dynogate.jobs.queue import JobHandle, JobQueue
+
+T = TypeVar("T")
+
+Progress = Callable[[float, float | None, str], None]
+"""Called with what is done, the total (None where unknown) and a message."""
+
+
+class Services:
+    """The domain objects that tools use, by type; wired once by ``build_app``."""
+
+    def __init__(self, *instances: object) -> None:
+        self._by_type: dict[type, object] = {type(instance): instance for instance in instances}
+
+    def get(self, kind: type[T]) -> T:
+        """The instance of ``kind``.
+
+        Raises:
+            LookupError: nothing of that type was wired in.
+        """
+        try:
+            return cast(T, self._by_type[kind])
+        except KeyError:
+            raise LookupError(f"no {kind.__name__} is wired into this gateway") from None
+
+
+def no_progress(done: float, total: float | None, message: str) -> None:
+    """Where nobody listens for progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """The call a tool serves.
+
+    Attributes:
+        principal: who calls: an authenticated name, or ``local`` for anyone on a loopback bind.
+        client_id: what the client calls itself; never an identity.
+        jobs: where long work runs; cancelling the call cancels its job.
+        services: the domain objects of the gateway.
+        progress: where to tell how far a long call has come.
+    """
+
+    principal: str
+    client_id: str | None
+    jobs: JobQueue
+    services: Services
+    progress: Progress = no_progress
+
+    async def run_job(self, kind: str, work: Callable[[JobHandle], T]) -> T:
+        """Run blocking ``work`` in the job queue, with this call's principal and progress.
+
+        Raises:
+            Busy: the queue is full.
+        """
+        return await self.jobs.run(kind, work, principal=self.principal, on_progress=self.progress)
+
+
+class ToolOutput(Protocol):
+    """What a tool returns: a Pydantic model that can also tell itself as text."""
+
+    def model_dump_json(self) -> str:
+        """The structured content, as JSON."""
+
+    def text(self) -> str:
+        """The same for a reader."""
