@@ -10,9 +10,11 @@
     │   ├── InvalidParams         -32602, 400
     │   ├── UnknownTool           -32602, 404
     │   ├── InternalError         -32603, 500
+    │   ├── BodyTimeout            1408, 408
     │   ├── BodyTooLarge           1413, 413
     │   ├── UnsupportedMediaType   1415, 415
-    │   └── ForbiddenOrigin        1403, 403
+    │   ├── ForbiddenOrigin        1403, 403
+    │   └── ClientGone             1498, 499
     ├── ToolError                 a tool could not do what it was asked
     │   ├── ProfileNotFound        1404, 404
     │   ├── OutsideRoots           1403, 403
@@ -27,7 +29,10 @@
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
     ├── StoreUnavailable           1507, 503
-    └── ConfigurationError        refuses to start, or a setting cannot be honoured
+    ├── ConfigurationError        refuses to start, or a setting cannot be honoured
+    └── ClientError               seen from the client's side
+        ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
+        └── CallFailed             the gateway answered with a JSON-RPC error
 
 Codes of the JSON-RPC specification lie in -32768..-32000; Dynogate's own are ``1000 + HTTP status``
 or near it, so that no client can mistake one for the other.
@@ -95,6 +100,18 @@ class InternalError(RequestError):
     """A fault of ours; the details are in the log, never on the wire."""
 
     code, status = -32603, 500
+
+
+class BodyTimeout(RequestError):
+    """The request body took too long to arrive."""
+
+    code, status = 1408, 408
+
+
+class ClientGone(RequestError):
+    """The client closed the connection; nobody reads the answer."""
+
+    code, status = 1498, 499
 
 
 class BodyTooLarge(RequestError):
@@ -209,3 +226,15 @@ class StoreUnavailable(DynogateError):
 
 class ConfigurationError(DynogateError):
     """A setting is wrong or cannot be honoured on this machine; says how to fix it."""
+
+
+class ClientError(DynogateError):
+    """Seen from the client's side; never sent."""
+
+
+class GatewayUnreachable(ClientError):
+    """Nothing answers at the URL, or what answers is no gateway."""
+
+
+class CallFailed(ClientError):
+    """The gateway answered with a JSON-RPC error; its code is in ``data["code"]``."""

@@ -1,0 +1,143 @@
+"""The one place where the gateway's parts are wired together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dynogate.errors import ConfigurationError
+from dynogate.guards.body import BodyGuard
+from dynogate.guards.origin import OriginGuard
+from dynogate.jobs.limits import Limits
+from dynogate.jobs.queue import JobQueue, owner_is_alive
+from dynogate.jobs.sandbox import sandbox_problem
+from dynogate.profiling.profiler import ScaleneProfiler
+from dynogate.profiling.storage import ProfileStorage
+from dynogate.settings import Settings, load_settings
+from dynogate.store.database import Database
+from dynogate.store.jobs import JobTable
+from dynogate.telemetry.logs import configure, get_logger
+from dynogate.telemetry.metrics import Metrics
+from dynogate.tools.context import Services
+from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.toolsets import load_registry
+from dynogate.transports.probes import Probes
+from dynogate.transports.rpc import RpcEndpoint
+from dynogate.transports.state import Gateway
+
+log = get_logger(__name__)
+
+
+def create_app() -> Starlette:
+    """The app that server processes run; its settings come from the environment."""
+    settings = load_settings()
+    configure(settings.log_level, settings.log_format)
+    return build_app(settings)
+
+
+def build_app(settings: Settings) -> Starlette:
+    """Wire one gateway process.
+
+    Raises:
+        ConfigurationError: the store or the sandbox cannot be had as the settings ask.
+    """
+    sandboxed = _sandboxed(settings)
+    database = _open_database(settings)
+    storage = ProfileStorage(
+        settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
+    )
+    records = JobTable(database)
+    gateway = Gateway(
+        settings=settings,
+        registry=load_registry(settings.toolsets),
+        services=Services(
+            storage,
+            ScaleneProfiler(
+                limits=Limits(memory_mb=settings.job_memory_mb, processes=settings.job_processes),
+                sandbox=sandboxed,
+                roots=settings.roots,
+            ),
+            ProfilingPolicy(
+                allow_code=sandboxed or settings.allow_code,
+                max_timeout_sec=settings.job_timeout_sec,
+            ),
+        ),
+        jobs=JobQueue(
+            max_running=settings.max_running_jobs,
+            max_queued=settings.max_queued_jobs,
+            records=records,
+        ),
+        metrics=Metrics(),
+        origin=OriginGuard(settings),
+        body=BodyGuard(max_bytes=settings.max_body_bytes, timeout_sec=settings.body_timeout_sec),
+        checks={"store": database.ping},
+        store_figures=lambda: {
+            "profiles": storage.count(),
+            "size_bytes": storage.size_bytes(),
+        },
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        lost = await asyncio.to_thread(records.lost, owner_is_alive)
+        log.info(
+            "gateway ready",
+            tools=len(gateway.registry),
+            sandboxed=sandboxed,
+            roots=[str(root) for root in settings.roots],
+            lost_jobs=lost,
+        )
+        try:
+            yield
+        finally:
+            gateway.draining = True
+            await gateway.jobs.drain(settings.shutdown_grace_sec)
+            await asyncio.to_thread(database.close)
+
+    return Starlette(
+        routes=[
+            Route("/mcp/tools/call", RpcEndpoint(gateway), methods=["POST"]),
+            *Probes(gateway).routes,
+        ],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _http_error},
+    )
+
+
+def _sandboxed(settings: Settings) -> bool:
+    if settings.sandbox == "off":
+        return False
+    problem = sandbox_problem()
+    if problem is not None and settings.sandbox == "on":
+        raise ConfigurationError(
+            f"DYNOGATE_SANDBOX=on, but there is no sandbox here: {problem}. "
+            "Install bubblewrap, or set DYNOGATE_SANDBOX=auto"
+        )
+    return problem is None
+
+
+def _open_database(settings: Settings) -> Database:
+    if settings.database_url is None:
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot create the data directory {str(settings.data_dir)!r}: "
+                f"{error.strerror}. Set DYNOGATE_DATA_DIR to one that can be written"
+            ) from error
+    database = Database(settings.store_url)
+    database.migrate()
+    return database
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):  # Starlette's signature is wider than its calls
+        raise error
+    return JSONResponse(
+        {"error": error.detail}, status_code=error.status_code, headers=error.headers
+    )

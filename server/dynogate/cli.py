@@ -1,0 +1,189 @@
+"""The ``dynogate`` command.
+
+Exit codes: 0 done, 1 the call or the profile failed, 2 usage or a wrong setting, 3 no gateway.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+import msgspec
+import uvicorn
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from dynogate import __version__
+from dynogate.client import DEFAULT_URL, CallResult, GatewayClient, ToolInfo, parse_arguments
+from dynogate.errors import ConfigurationError, DynogateError, GatewayUnreachable
+from dynogate.settings import Settings, load_settings
+from dynogate.telemetry.metrics import MULTIPROCESS_DIR
+
+FAILED, USAGE, NO_GATEWAY = 1, 2, 3
+
+app = cyclopts.App(
+    name="dynogate",
+    help="Performance tools for AI agents and engineers, behind a gateway.",
+    version=__version__,
+)
+
+
+@app.command
+def serve(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    root: list[Path] | None = None,
+    data_dir: Path | None = None,
+    sandbox: Literal["auto", "on", "off"] | None = None,
+    allow_code: bool | None = None,
+    json: bool = False,
+) -> None:
+    """Start the gateway. What is not given comes from DYNOGATE_* variables, then from defaults.
+
+    Parameters
+    ----------
+    host: Address to bind (127.0.0.1).
+    port: Port to bind (8000).
+    workers: Server processes (1).
+    root: Directory that scripts may be profiled from; may be given several times.
+    data_dir: Where the embedded store lives.
+    sandbox: Run profiled programs under bubblewrap.
+    allow_code: Allow profile_code without the sandbox, too.
+    json: Log in JSON.
+    """
+    settings = load_settings(
+        host=host,
+        port=port,
+        workers=workers,
+        roots=tuple(root) if root else None,
+        data_dir=data_dir,
+        sandbox=sandbox,
+        allow_code=allow_code,
+        log_format="json" if json else None,
+    )
+    os.environ.update(settings.as_environment())
+    with tempfile.TemporaryDirectory(prefix="dynogate-metrics-") as metrics_dir:
+        if settings.workers > 1:
+            os.environ[MULTIPROCESS_DIR] = metrics_dir
+        _run_server(settings)
+
+
+def _run_server(settings: Settings) -> None:
+    uvicorn.run(
+        "dynogate.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http="dynogate.transports.protocol:HttpProtocol",
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.shutdown_grace_sec) + 1,
+    )
+
+
+@app.command
+def tools(*, url: str = DEFAULT_URL, json: bool = False) -> None:
+    """List the tools of a running gateway.
+
+    Parameters
+    ----------
+    url: Where the gateway is.
+    json: Print names, descriptions and schemas as JSON.
+    """
+    with GatewayClient(url) as client:
+        listed = client.tools()
+    if json:
+        _print_json(msgspec.json.encode(listed))
+        return
+    table = Table("tool", "what it does", box=None)
+    for tool in listed:
+        table.add_row(tool.name, tool.description.partition("\n")[0])
+    Console().print(table)
+
+
+@app.command
+def call(
+    tool: str,
+    *tokens: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    url: str = DEFAULT_URL,
+) -> None:
+    """Call a tool of a running gateway.
+
+    Arguments are given as --key value (or --flag), or all at once as --json '{"key": ...}'.
+    A bare --json prints the result as JSON instead of text.
+
+    Parameters
+    ----------
+    tool: Name of the tool.
+    tokens: The tool's arguments.
+    url: Where the gateway is.
+    """
+    given, as_json, words = _split_json(tokens)
+    with GatewayClient(url) as client:
+        arguments = parse_arguments(words, _schema_of(tool, client.tools())) if words else {}
+        result = client.call(tool, {**given, **arguments})
+    _print_result(result, as_json)
+
+
+def _split_json(tokens: tuple[str, ...]) -> tuple[dict[str, object], bool, list[str]]:
+    """Take ``--json [ARGS]`` out of the tool's arguments."""
+    words = list(tokens)
+    given: dict[str, object] = {}
+    as_json = False
+    while "--json" in words:
+        at = words.index("--json")
+        if words[at + 1 : at + 2] and words[at + 1].lstrip().startswith("{"):
+            try:
+                given = msgspec.json.decode(words[at + 1], type=dict[str, object])
+            except msgspec.DecodeError as error:
+                raise ValueError(f"--json: {error}") from None
+            del words[at : at + 2]
+        else:
+            as_json = True
+            del words[at]
+    return given, as_json, words
+
+
+def _schema_of(name: str, listed: list[ToolInfo]) -> dict[str, object]:
+    for tool in listed:
+        if tool.name == name:
+            return tool.input_schema
+    return {}  # the gateway itself says what is wrong with the name
+
+
+def _print_result(result: CallResult, as_json: bool) -> None:
+    if as_json:
+        _print_json(msgspec.json.encode(result.structured_content))
+    else:
+        sys.stdout.write(result.text + "\n")
+
+
+def _print_json(data: bytes) -> None:
+    sys.stdout.write(msgspec.json.format(data, indent=2).decode() + "\n")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except GatewayUnreachable as error:
+        _die(error.message, NO_GATEWAY)
+    except ConfigurationError as error:
+        _die(error.message, USAGE)
+    except DynogateError as error:
+        _die(error.message, FAILED)
+    except ValueError as error:
+        _die(str(error), USAGE)
+
+
+def _die(message: str, code: int) -> None:
+    sys.stderr.write(f"dynogate: {message}\n")
+    raise SystemExit(code)

@@ -1,0 +1,54 @@
+"""One tool call from arguments to an encoded result, the same for every transport."""
+
+import time
+
+from dynogate.errors import DynogateError, InternalError
+from dynogate.telemetry.logs import get_logger
+from dynogate.telemetry.metrics import Metrics
+from dynogate.tools.context import ToolContext
+from dynogate.tools.registry import Tool
+from dynogate.wire.results import tool_result
+
+log = get_logger(__name__)
+
+
+async def call_tool(
+    tool: Tool, arguments: bytes, context: ToolContext, metrics: Metrics, transport: str
+) -> bytes:
+    """Run ``tool`` and encode its CallToolResult; count, time and log the call.
+
+    Raises:
+        DynogateError: what went wrong; a fault of ours is logged whole and told as InternalError.
+    """
+    start = time.perf_counter()
+    outcome = "cancelled"
+    metrics.in_flight.inc()
+    try:
+        output = await tool.call(arguments, context)
+        result = tool_result(output.text(), output.model_dump_json().encode())
+        outcome = "ok"
+        return result
+    except DynogateError as error:
+        outcome = str(error.code)
+        raise
+    except Exception as error:
+        outcome = str(InternalError.code)
+        log.exception("tool failed", tool=tool.name, client_id=context.client_id)
+        raise InternalError(
+            f"{tool.name} failed because of a fault in the gateway; its log has the details"
+        ) from error
+    finally:
+        elapsed = time.perf_counter() - start
+        metrics.in_flight.dec()
+        metrics.calls.labels(tool.name, transport, outcome).inc()
+        metrics.seconds.labels(tool.name, transport).observe(elapsed)
+        if tool.scope == "tools:execute":
+            log.info(
+                "tool executed",
+                tool=tool.name,
+                principal=context.principal,
+                client_id=context.client_id,
+                transport=transport,
+                outcome=outcome,
+                seconds=round(elapsed, 3),
+            )

@@ -1,0 +1,16 @@
+"""What the operator of a gateway allows profiling tools to do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilingPolicy:
+    """Bounds that the tools put on what a caller may ask.
+
+    Attributes:
+        allow_code: whether ``profile_code`` may run (it is sandboxed, or the operator said so).
+        max_timeout_sec: the longest ``timeout_seconds`` a caller may ask for.
+    """
+
+    allow_code: bool
+    max_timeout_sec: float

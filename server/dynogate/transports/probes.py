@@ -1,0 +1,96 @@
+"""What operators ask: health, status, metrics, and the catalogue as plain JSON."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dynogate import __version__
+from dynogate.errors import DynogateError
+from dynogate.telemetry.metrics import CONTENT_TYPE
+from dynogate.transports.protocol import HttpProtocol
+from dynogate.transports.state import Gateway
+
+
+class Probes:
+    """The read-only endpoints of one gateway process."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    @property
+    def routes(self) -> list[Route]:
+        """The endpoints and where they live."""
+        return [
+            Route("/mcp/tools", self.tools),
+            Route("/health", self.health),
+            Route("/health/live", self.live),
+            Route("/health/ready", self.ready),
+            Route("/status", self.status),
+            Route("/metrics", self.metrics),
+        ]
+
+    async def tools(self, request: Request) -> Response:
+        """Every tool with its schemas; encoded once, at start-up."""
+        return Response(self._gateway.registry.listing, media_type="application/json")
+
+    async def health(self, request: Request) -> Response:
+        """Whether this process serves, since when, and which version."""
+        return JSONResponse(self._health())
+
+    async def live(self, request: Request) -> Response:
+        """Whether this process answers at all; says nothing of what it depends on."""
+        return JSONResponse({"status": "alive"})
+
+    async def ready(self, request: Request) -> Response:
+        """Whether calls would be served now: the store answers and no shutdown is under way."""
+        checks = {name: await _problem(check) for name, check in self._gateway.checks.items()}
+        checks["shutdown"] = "in progress" if self._gateway.draining else None
+        failed = any(checks.values())
+        body = {
+            "status": "not ready" if failed else "ready",
+            "checks": {name: problem or "ok" for name, problem in checks.items()},
+        }
+        return JSONResponse(body, status_code=503 if failed else 200)
+
+    async def status(self, request: Request) -> Response:
+        """Health, and what this process holds and does."""
+        gateway = self._gateway
+        store = await anyio.to_thread.run_sync(gateway.store_figures)
+        body = {
+            **self._health(),
+            "total_requests": gateway.total_requests,
+            "active_connections": HttpProtocol.open_connections,
+            "available_tools": [tool.name for tool in gateway.registry],
+            "jobs": {"running": gateway.jobs.running, "queued": gateway.jobs.queued},
+            "store": store,
+        }
+        return JSONResponse(body)
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus text."""
+        metrics, jobs = self._gateway.metrics, self._gateway.jobs
+        metrics.jobs_running.set(jobs.running)
+        metrics.jobs_queued.set(jobs.queued)
+        metrics.connections.set(HttpProtocol.open_connections)
+        return Response(metrics.render(), media_type=CONTENT_TYPE)
+
+    def _health(self) -> dict[str, object]:
+        return {
+            "status": "healthy",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "version": __version__,
+            "uptime_seconds": round(time.monotonic() - self._gateway.started, 3),
+        }
+
+
+async def _problem(check: Callable[[], None]) -> str | None:
+    try:
+        await anyio.to_thread.run_sync(check)
+    except DynogateError as error:
+        return error.message
+    return None

@@ -1,0 +1,25 @@
+"""uvicorn's HTTP protocol with a count of the connections that are open."""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One client connection.
+
+    Attributes:
+        open_connections: how many this process has now.
+    """
+
+    open_connections = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Count the connection in."""
+        HttpProtocol.open_connections += 1
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count the connection out."""
+        HttpProtocol.open_connections -= 1
+        super().connection_lost(exc)

@@ -1,0 +1,164 @@
+"""``POST /mcp/tools/call``: JSON-RPC 2.0 over plain HTTP, single and batch.
+
+``method`` is a tool's name (its arguments are the params, ``_client_id`` may stand beside them)
+or ``tools/call`` with ``{name, arguments}``. A failed tool is a JSON-RPC error for a direct name,
+and a result with ``isError`` for ``tools/call``, as MCP has it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dynogate.errors import (
+    Busy,
+    ClientGone,
+    DynogateError,
+    InternalError,
+    MethodNotFound,
+    StoreUnavailable,
+    UnknownTool,
+)
+from dynogate.guards.body import Receive
+from dynogate.telemetry.logs import get_logger
+from dynogate.tools.dispatch import call_tool
+from dynogate.transports.responses import Headers, Send, retry_headers, send_json
+from dynogate.transports.state import Gateway
+from dynogate.wire import jsonrpc
+from dynogate.wire.results import tool_failure
+
+log = get_logger(__name__)
+T = TypeVar("T")
+
+TRANSPORT = "rpc"
+Message = jsonrpc.Request | jsonrpc.BadRequest
+
+# Told as protocol errors even to tools/call: the gateway could not serve, the tool did not fail.
+_NOT_THE_TOOL = (Busy, StoreUnavailable, InternalError, UnknownTool)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP response: a JSON body (empty for notifications), its status and more headers."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+
+class RpcEndpoint:
+    """The ASGI application behind ``POST /mcp/tools/call``."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        self._gateway.total_requests += 1
+        try:
+            answer = await self._answer(scope, receive)
+        except ClientGone:
+            self._count(ClientGone.status)
+            return
+        except DynogateError as error:
+            answer = _failed(jsonrpc.NULL_ID, error)
+        self._count(answer.status)
+        await send_json(send, answer.status, answer.body, answer.headers)
+
+    def _count(self, status: int) -> None:
+        self._gateway.metrics.requests.labels(TRANSPORT, status).inc()
+
+    async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
+        gateway = self._gateway
+        gateway.origin.check(scope["headers"])
+        if gateway.draining:
+            raise Busy("this gateway is shutting down", retry_after=1.0)
+        body = await gateway.body.read(scope["headers"], receive)
+        message = jsonrpc.parse(body, max_batch=gateway.settings.max_batch)
+        if isinstance(message, list):
+            return await _while_connected(self._batch(message), receive)
+        if self._is_quick(message):
+            return await self._single(message)
+        return await _while_connected(self._single(message), receive)
+
+    def _is_quick(self, message: Message) -> bool:
+        """Whether the call is over before a client could hang up: then nobody needs to watch."""
+        if isinstance(message, jsonrpc.BadRequest):
+            return True
+        tool = self._gateway.registry.get(message.method)
+        return tool is not None and not tool.long_running
+
+    async def _batch(self, messages: list[Message]) -> Answer:
+        answers = [await self._single(message) for message in messages]
+        bodies = [answer.body for answer in answers if answer.body]
+        if not bodies:
+            return Answer(202, b"", [])
+        return Answer(200, jsonrpc.batch(bodies), [])
+
+    async def _single(self, message: Message) -> Answer:
+        if isinstance(message, jsonrpc.BadRequest):
+            return _failed(message.id, message.error)
+        try:
+            result = await self._call(message)
+        except DynogateError as error:
+            return _failed(message.id, error) if message.id else _accepted()
+        return Answer(200, jsonrpc.success(message.id, result), []) if message.id else _accepted()
+
+    async def _call(self, request: jsonrpc.Request) -> bytes:
+        if request.method == "tools/call":
+            return await self._call_by_params(request.params)
+        registry = self._gateway.registry
+        tool = registry.get(request.method)
+        if tool is None:
+            name = request.method[:200]
+            raise MethodNotFound(f"no tool is called {name!r}: {registry.suggest(name)}")
+        arguments, client_id = jsonrpc.named_arguments(request.params)
+        context = self._gateway.context(client_id)
+        return await call_tool(tool, arguments, context, self._gateway.metrics, TRANSPORT)
+
+    async def _call_by_params(self, params: bytes | None) -> bytes:
+        name, arguments = jsonrpc.call_params(params)
+        registry = self._gateway.registry
+        tool = registry.get(name)
+        if tool is None:
+            name = name[:200]
+            raise UnknownTool(f"no tool is called {name!r}: {registry.suggest(name)}")
+        context = self._gateway.context()
+        try:
+            return await call_tool(tool, arguments, context, self._gateway.metrics, TRANSPORT)
+        except _NOT_THE_TOOL:
+            raise
+        except DynogateError as error:
+            return tool_failure(error)
+
+
+def _failed(request_id: jsonrpc.Raw, error: DynogateError) -> Answer:
+    return Answer(error.status, jsonrpc.failure(request_id, error), retry_headers(error))
+
+
+def _accepted() -> Answer:
+    return Answer(202, b"", [])
+
+
+async def _while_connected(work: Awaitable[T], receive: Receive) -> T:
+    """Do ``work`` unless the client goes away first; then cancel it.
+
+    Raises:
+        ClientGone: the client closed the connection.
+    """
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientGone("the client went away; its call was cancelled")
+    finally:
+        for each in (task, watch):
+            each.cancel()
+        await asyncio.gather(task, watch, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
