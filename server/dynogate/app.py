@@ -40,6 +40,17 @@ def create_app() -> Starlette:
     return build_app(settings)
 
 
+def check(settings: Settings) -> None:
+    """Find out, before any server process starts, whether one could.
+
+    Raises:
+        ConfigurationError: the store, the sandbox or a toolset cannot be had as settings ask.
+    """
+    _sandboxed(settings)
+    load_registry(settings.toolsets)
+    _open_database(settings).close()
+
+
 def build_app(settings: Settings) -> Starlette:
     """Wire one gateway process.
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dynogate import __version__
+from dynogate.app import check
 from dynogate.client import DEFAULT_URL, CallResult, GatewayClient, ToolInfo, parse_arguments
 from dynogate.errors import ConfigurationError, DynogateError, GatewayUnreachable
 from dynogate.settings import Settings, load_settings
@@ -66,6 +67,7 @@ def serve(
         allow_code=allow_code,
         log_format="json" if json else None,
     )
+    check(settings)
     os.environ.update(settings.as_environment())
     with tempfile.TemporaryDirectory(prefix="dynogate-metrics-") as metrics_dir:
         if settings.workers > 1:

@@ -1,0 +1,42 @@
+import pytest
+
+from dynogate.errors import ForbiddenOrigin
+from dynogate.guards.origin import OriginGuard
+from dynogate.settings import load_settings
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"host", b"127.0.0.1:8000")],
+        [(b"host", b"localhost")],
+        [(b"host", b"[::1]:8000"), (b"origin", b"http://localhost:3000")],
+        [(b"host", b"Gate.Example:8000")],
+    ],
+)
+def test_loopback_and_allowed_names_pass(headers: list[tuple[bytes, bytes]]) -> None:
+    """Ports don't matter, case doesn't matter."""
+    OriginGuard(load_settings(allowed_hosts="gate.example")).check(headers)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"host", b"evil.example"),
+        (b"host", b""),
+        (b"host", b"[::1"),
+        (b"origin", b"http://evil.example"),
+        (b"origin", b"null"),
+        (b"origin", b"http://127.0.0.1.evil.example"),
+    ],
+)
+def test_strange_names_are_refused(header: tuple[bytes, bytes]) -> None:
+    """A page of another site, or a rebound name, gets nothing; the message names the setting."""
+    with pytest.raises(ForbiddenOrigin, match="DYNOGATE_ALLOWED_HOSTS"):
+        OriginGuard(load_settings()).check([header])
+
+
+def test_a_star_allows_any_name() -> None:
+    """For gateways whose proxy has checked already."""
+    OriginGuard(load_settings(allowed_hosts="*")).check([(b"host", b"evil.example")])
