@@ -28,5 +28,6 @@ scripts/build
 if docker compose version >/dev/null 2>&1; then
     step "docker compose config"
     docker compose config --quiet
+    docker compose -f docker-compose.yml -f deploy/sandbox.yml config --quiet
 fi
 step "All checks passed"
