@@ -25,6 +25,7 @@
     │   ├── NotComparable          1424, 422
     │   ├── TooShortToProfile      1425, 422
     │   ├── NoProfileWritten       1426, 422
+    │   ├── UnreadableProfile      1500, 500
     │   ├── ToolCancelled          1499, 499
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
@@ -190,6 +191,12 @@ class NoProfileWritten(ToolError):
     """The program ended in a way that left no profile (a crash, ``SIGKILL``, a broken stdlib)."""
 
     code, status = 1426, 422
+
+
+class UnreadableProfile(ToolError):
+    """A stored profile is damaged, or was written by another version; others are not affected."""
+
+    code, status = 1500, 500
 
 
 class ToolCancelled(ToolError):
