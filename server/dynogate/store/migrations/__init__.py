@@ -1,0 +1,1 @@
+"""alembic's script location."""

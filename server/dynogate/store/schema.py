@@ -1,0 +1,138 @@
+"""The tables of the store, the same on SQLite and PostgreSQL.
+
+Instants are microseconds since 1970 (UTC), times ``_sec``, sizes ``_mb`` (MiB) or ``_bytes``.
+A profile's rows hang on its ``key``, an integer that grows with each insert, and go with it.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class StorableText(TypeDecorator[str]):
+    """Text that every database takes: without NUL and lone surrogates.
+
+    PostgreSQL refuses both; they get here in names of files that are not UTF-8.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """``value`` with what cannot be stored written as escapes."""
+        if value is None:
+            return None
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+metadata = MetaData()
+
+_KEY = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowid must be INTEGER
+
+
+def _profile_key() -> Column[int]:
+    owner = ForeignKey("profiles.key", ondelete="CASCADE")
+    return Column("profile_key", _KEY, owner, primary_key=True, autoincrement=False)
+
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("key", _KEY, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("script", StorableText, nullable=False),
+    Column("script_name", StorableText, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("exit_status", Integer),
+    Column("error", StorableText),
+    Column("elapsed_sec", Double, nullable=False),
+    Column("cpu_sec", Double),
+    Column("footprint_mb", Double),
+    Column("growth_mb_per_sec", Double),
+    Column("cpu_samples", BigInteger, nullable=False),
+    Column("alloc_samples", BigInteger, nullable=False),
+    Column("repeats", Integer, nullable=False),
+    Column("gpu_seen", Boolean, nullable=False),
+    Column("python_version", StorableText, nullable=False),
+    Column("raw_bytes", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    UniqueConstraint("id", name="profiles_id"),
+    Index("profiles_by_time", "created_us", "key"),
+    Index("profiles_by_script", "script", "created_us", "key"),
+    Index("profiles_by_script_name", "script_name", "created_us", "key"),
+)
+
+profile_tags = Table(
+    "profile_tags",
+    metadata,
+    _profile_key(),
+    Column("tag", StorableText, primary_key=True),
+    # The profile's own, repeated: one index then answers "the newest with this tag".
+    Column("created_us", BigInteger, nullable=False),
+    Index("profile_tags_by_time", "tag", "created_us", "profile_key"),
+    sqlite_with_rowid=False,
+)
+
+profile_lines = Table(
+    "profile_lines",
+    metadata,
+    _profile_key(),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("file", StorableText, nullable=False),
+    Column("lineno", Integer, nullable=False),
+    Column("function", StorableText, nullable=False),
+    Column("source", StorableText, nullable=False),
+    Column("cpu_percent", Double, nullable=False),
+    Column("malloc_mb", Double, nullable=False),
+    Column("retained_mb", Double),
+    Column("gpu_percent", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+profile_blobs = Table(
+    "profile_blobs",
+    metadata,
+    _profile_key(),
+    Column("part", Text, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# One row: what is stored in all, kept by every insert and delete so that nobody has to count.
+store_totals = Table(
+    "store_totals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("profiles", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("principal", StorableText, nullable=False),
+    Column("owner", StorableText, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", StorableText),
+    Column("created_us", BigInteger, nullable=False),
+    Column("started_us", BigInteger),
+    Column("ended_us", BigInteger),
+    Index("jobs_by_end", "ended_us", "id"),
+)
