@@ -62,8 +62,15 @@ def test_the_data_dir_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("10.0.0.1", False), ("example.com", False)],
-)  # fmt: skip
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("10.0.0.1", False),
+        ("example.com", False),
+    ],
+)
 def test_loopback_is_what_only_this_machine_reaches(host: str, loopback: bool) -> None:
     """Names other than localhost are not trusted to be loopback."""
     assert is_loopback(host) is loopback

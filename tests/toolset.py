@@ -1,6 +1,7 @@
 """A toolset of small tools, loaded by tests through DYNOGATE_TOOLSETS."""
 
 import asyncio
+import threading
 from typing import Annotated, Literal
 
 from dynogate.jobs.queue import JobHandle
@@ -13,7 +14,7 @@ from dynogate.tools.registry import Annotations, Toolset
 toolset = Toolset("testing")
 READ = Annotations(read_only=True, idempotent=True)
 
-cancelled = asyncio.Event()
+cancelled = threading.Event()
 """Set when ``wait`` was cancelled."""
 
 

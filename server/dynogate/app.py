@@ -48,7 +48,7 @@ def check(settings: Settings) -> None:
     """
     _sandboxed(settings)
     load_registry(settings.toolsets)
-    _open_database(settings).close()
+    open_database(settings).close()
 
 
 def build_app(settings: Settings) -> Starlette:
@@ -58,7 +58,7 @@ def build_app(settings: Settings) -> Starlette:
         ConfigurationError: the store or the sandbox cannot be had as the settings ask.
     """
     sandboxed = _sandboxed(settings)
-    database = _open_database(settings)
+    database = open_database(settings)
     storage = ProfileStorage(
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 the call or the profile failed, 2 usage or a wrong setting, 3 no gateway.
 """
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -17,9 +18,14 @@ from rich.console import Console
 from rich.table import Table
 
 from dynogate import __version__
-from dynogate.app import check
+from dynogate.app import check, open_database
 from dynogate.client import DEFAULT_URL, CallResult, GatewayClient, ToolInfo, parse_arguments
 from dynogate.errors import ConfigurationError, DynogateError, GatewayUnreachable
+from dynogate.profiling.analyzer import ProfileAnalyzer
+from dynogate.profiling.export import export_profile
+from dynogate.profiling.models import Outcome, ProfileResult, RunOptions
+from dynogate.profiling.profiler import ScaleneProfiler
+from dynogate.profiling.storage import ProfileStorage
 from dynogate.settings import Settings, load_settings
 from dynogate.telemetry.metrics import MULTIPROCESS_DIR
 
@@ -133,6 +139,75 @@ def call(
         arguments = parse_arguments(words, _schema_of(tool, client.tools())) if words else {}
         result = client.call(tool, {**given, **arguments})
     _print_result(result, as_json)
+
+
+@app.command
+def profile(
+    script: str,
+    *args: str,
+    module: bool = False,
+    cpu_only: bool = False,
+    gpu: bool = False,
+    timeout: float = 600.0,
+    repeat: int | None = None,
+    python: str | None = None,
+    top: int = 10,
+    html: Path | None = None,
+    save: bool = False,
+    data_dir: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Profile a script without a server, and say where its time and memory went.
+
+    The script's own arguments follow `--`: dynogate profile work.py -- --size 3
+
+    Parameters
+    ----------
+    script: Path of the script (or a module's name, with --module).
+    args: The script's arguments.
+    module: Run SCRIPT as a module, like python -m.
+    cpu_only: Leave memory out; faster.
+    gpu: Profile an NVIDIA GPU, too.
+    timeout: Seconds the script may run; what was seen until then is shown.
+    repeat: Run it this often, for scripts too short to sample.
+    python: Interpreter or virtual environment to run it with; Scalene must be installed there.
+    top: How many hot lines to show.
+    html: Write a flame graph to this file.
+    save: Keep the profile in the gateway's store, and print its id.
+    data_dir: Where that store lives.
+    json: Print the whole profile as JSON.
+    """
+    options = RunOptions(
+        cpu_only=cpu_only,
+        include_gpu=gpu,
+        timeout_seconds=timeout,
+        repeat=repeat,
+        python=python,
+        args=args,
+    )
+    profiler = ScaleneProfiler()
+    run = profiler.profile_module if module else profiler.profile_script
+    with Console(stderr=True).status(f"profiling {script}"):
+        result = run(script, options)
+    if save:
+        settings = load_settings(data_dir=data_dir)
+        with contextlib.closing(open_database(settings)) as database:
+            profile_id = ProfileStorage(database=database).store(result)
+            result = result.model_copy(update={"profile_id": profile_id})
+    if html is not None:
+        html.write_bytes(export_profile(result, "html").content)
+    _print_profile(result, top, as_json=json)
+    if result.summary.outcome is Outcome.TOO_SHORT:
+        raise SystemExit(FAILED)
+
+
+def _print_profile(result: ProfileResult, top: int, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+        return
+    sys.stdout.write(ProfileAnalyzer(result).analyze(top_n=top).text() + "\n")
+    if result.profile_id is not None:
+        sys.stdout.write(f"\nkept as {result.profile_id}\n")
 
 
 def _split_json(tokens: tuple[str, ...]) -> tuple[dict[str, object], bool, list[str]]:

@@ -1,0 +1,121 @@
+import json
+
+import pytest
+
+from dynogate.errors import ConfigurationError, InvalidParams
+from dynogate.tools.registry import Annotations, Registry, Tool, Toolset
+from dynogate.tools.toolsets import load_registry
+from tests.toolset import Echo, toolset
+
+
+@pytest.fixture
+def echo() -> Tool:
+    tool = Registry(toolset).get("echo")
+    assert tool is not None
+    return tool
+
+
+def test_a_declaration_becomes_a_listing(echo: Tool) -> None:
+    """Name, description and both schemas come from the function alone."""
+    listed = echo.listing()
+    schema = listed["inputSchema"]
+    assert isinstance(schema, dict)
+    assert (
+        listed["description"]
+        == "Say something back.\n\nThe second paragraph is for those who read on."
+    )
+    assert schema["required"] == ["say"]
+    assert schema["properties"]["times"]["description"] == "how often"
+    assert schema["properties"]["times"]["maximum"] == 5
+    assert schema["additionalProperties"] is False
+    assert listed["outputSchema"] == Echo.model_json_schema(mode="serialization")
+    assert listed["annotations"] == {
+        "readOnlyHint": True,
+        "destructiveHint": False,
+        "idempotentHint": True,
+        "openWorldHint": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "argument 'say' is missing: what to say"),
+        ({"say": "x", "tims": 2}, "unknown argument 'tims': did you mean 'times'?"),
+        ({"say": "x", "zzz": 2}, "unknown argument 'zzz': it takes say, times, mood"),
+        (
+            {"say": "x", "times": "2"},
+            "argument 'times': Input should be a valid integer (got \"2\")",
+        ),
+        (
+            {"say": "x", "times": 9},
+            "argument 'times': Input should be less than or equal to 5 (got 9)",
+        ),
+        ({"say": 5}, "argument 'say': Input should be a valid string (got 5)"),
+        (
+            {"say": "x", "mood": "?"},
+            "argument 'mood': Input should be 'calm' or 'loud' (got \"?\")",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_named(echo: Tool, arguments: object, said: str) -> None:
+    """The message names the argument, what was expected and what came."""
+    with pytest.raises(InvalidParams) as caught:
+        echo.read_arguments(json.dumps(arguments).encode())
+    assert caught.value.message == f"echo: {said}"
+    assert caught.value.data is not None
+
+
+def test_a_long_wrong_value_is_cut(echo: Tool) -> None:
+    """A megabyte of nonsense isn't echoed back."""
+    with pytest.raises(InvalidParams) as caught:
+        echo.read_arguments(json.dumps({"say": ["x" * 10_000]}).encode())
+    assert len(caught.value.message) < 200
+
+
+def test_names_are_unique_across_toolsets() -> None:
+    """Two families can't both own a tool; the message names both."""
+    with pytest.raises(ConfigurationError, match="already in the toolset 'testing'"):
+        Registry(toolset, toolset)
+
+
+def test_names_are_what_mcp_allows() -> None:
+    """A name that clients could not call is refused at start-up."""
+    bad = Toolset("bad")
+
+    async def näme(ctx: object) -> Echo:
+        """Never called."""
+        raise AssertionError
+
+    bad.tool(scope="tools:read", annotations=Annotations(read_only=True))(näme)
+    with pytest.raises(ConfigurationError, match="must match"):
+        Registry(bad)
+
+
+def test_a_misspelt_tool_gets_a_suggestion() -> None:
+    """Close names are offered; otherwise where the list is."""
+    registry = Registry(toolset)
+    assert registry.suggest("ecko") == "did you mean 'echo'?"
+    assert "GET /mcp/tools" in registry.suggest("qqqqqq")
+
+
+def test_toolsets_are_loaded_by_reference() -> None:
+    """The setting adds to the installed ones."""
+    registry = load_registry(["tests.toolset:toolset"])
+    assert registry.get("echo") is not None
+    assert registry.get("profile_script") is not None
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("no.such.module:toolset", "cannot load"),
+        ("tests.toolset:nothing", "cannot load"),
+        ("tests.toolset", "cannot load"),
+        ("tests.toolset:READ", "not a Toolset"),
+    ],
+)
+def test_a_wrong_toolset_reference_is_refused(reference: str, said: str) -> None:
+    """At start-up, with the reference in the message."""
+    with pytest.raises(ConfigurationError, match=said):
+        load_registry([reference])
