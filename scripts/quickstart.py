@@ -27,7 +27,7 @@ from dynogate.errors import DynogateError
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-LOG = ROOT / ".venv" / "quickstart.log"
+LOG = Path(sys.prefix) / "quickstart.log"
 HOST = "127.0.0.1"
 READY_WITHIN_SEC = 30.0
 STOPPED_WITHIN_SEC = 20.0
@@ -201,7 +201,7 @@ def _fail(message: str, *, with_log: bool) -> int:
     print(f"quickstart: {message}", file=sys.stderr)
     if with_log and LOG.exists():
         tail = LOG.read_text(errors="replace").splitlines()[-20:]
-        print(f"The end of {LOG.relative_to(ROOT)}:", *tail, sep="\n  ", file=sys.stderr)
+        print(f"The end of {LOG}:", *tail, sep="\n  ", file=sys.stderr)
     return 1
 
 

@@ -1,0 +1,165 @@
+"""Write the parts of docs/ that are told from code: settings, errors, tools, commands.
+
+Run it after changing one of those; ``--check`` only says which pages are out of date. Such a part
+stands between ``<!-- from code: NAME -->`` and ``<!-- end -->``.
+"""
+
+import argparse
+import difflib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dynogate import errors
+from dynogate.settings import ENV_PREFIX, Settings
+from dynogate.tools.registry import Tool
+from dynogate.tools.toolsets import load_registry
+
+ROOT = Path(__file__).resolve().parent.parent
+PART = re.compile(
+    r"(?P<open><!-- from code: (?P<name>[\w ]+) -->\n).*?(?P<close><!-- end -->)", re.DOTALL
+)
+# Defaults that depend on the machine, as a reader should see them.
+DEFAULTS = {
+    "data_dir": "`$XDG_DATA_HOME/dynogate`, or `~/.local/share/dynogate`",
+    "roots": "the working directory",
+    "max_running_jobs": "the CPU count",
+}
+
+
+def main() -> int:
+    """Rewrite the pages, or check them.
+
+    Returns:
+        The exit status: 1 where ``--check`` found a page out of date.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    check: bool = parser.parse_args().check
+    stale = 0
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        before = page.read_text()
+        after = PART.sub(lambda part: part["open"] + _part(part["name"]) + part["close"], before)
+        if after == before:
+            continue
+        stale += 1
+        if check:
+            _show_difference(page.relative_to(ROOT), before, after)
+        else:
+            page.write_text(after)
+    return 1 if check and stale else 0
+
+
+def _show_difference(page: Path, before: str, after: str) -> None:
+    print(f"{page} is out of date; run .venv/bin/python scripts/docs.py")
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "page", "code", "", "", 0)
+    print(*lines, sep="\n")
+
+
+def _part(name: str) -> str:
+    kind, _, rest = name.partition(" ")
+    makers: dict[str, Callable[[str], Iterable[str]]] = {
+        "settings": lambda _: _settings(),
+        "errors": lambda _: _errors(),
+        "tool": _tool,
+        "command": _command,
+    }
+    return "\n".join(["", *makers[kind](rest), "", ""])
+
+
+def _table(*head: str, rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    for cells in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _settings() -> Iterator[str]:
+    rows = (
+        (f"`{ENV_PREFIX}{name.upper()}`", _setting_default(name), field.description or "")
+        for name, field in Settings.model_fields.items()
+    )
+    return _table("variable", "default", "what it decides", rows=rows)
+
+
+def _setting_default(name: str) -> str:
+    default = Settings.model_fields[name].default
+    return DEFAULTS.get(name) or ("none" if default in (None, ()) else f"`{default}`")
+
+
+def _errors() -> Iterator[str]:
+    rows = (
+        (str(kind.status), f"`{kind.code}`", f"`{kind.__name__}`", _first_sentence(kind.__doc__))
+        for kind in _descendants(errors.DynogateError)
+        if "code" in vars(kind) and kind is not errors.RequestError
+    )
+    return _table("HTTP", "code", "error", "when", rows=rows)
+
+
+def _descendants(kind: type[errors.DynogateError]) -> Iterator[type[errors.DynogateError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _first_sentence(text: str | None) -> str:
+    return " ".join((text or "").partition("\n\n")[0].split())
+
+
+def _tool(name: str) -> Iterator[str]:
+    tool = load_registry().get(name)
+    if tool is None:
+        raise SystemExit(f"docs describe the tool {name!r}, which is not there")
+    yield tool.description
+    yield ""
+    yield from _arguments(tool)
+
+
+def _arguments(tool: Tool) -> Iterator[str]:
+    schema = tool.arguments.model_json_schema()
+    required = set(schema.get("required", ()))
+    rows = (
+        (
+            f"`{name}`",
+            _kind(argument, schema.get("$defs", {})),
+            "required" if name in required else f"`{_json(argument.get('default'))}`",
+            argument.get("description", ""),
+        )
+        for name, argument in schema.get("properties", {}).items()
+    )
+    return _table("argument", "type", "default", "meaning", rows=rows)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value)
+
+
+def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return _kind(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "anyOf" in schema:
+        return " or ".join(_kind(option, definitions) for option in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kind = str(schema.get("type", "any"))
+    return f"array of {_kind(schema['items'], definitions)}" if "items" in schema else kind
+
+
+def _command(name: str) -> Iterator[str]:
+    """What ``dynogate NAME --help`` prints."""
+    words = [] if name == "dynogate" else name.split()
+    told = subprocess.run(
+        [sys.executable, "-m", "dynogate", *words, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "90", "NO_COLOR": "1"},
+    )
+    return iter(["```text", *(line.rstrip() for line in told.stdout.strip().splitlines()), "```"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
