@@ -1,0 +1,54 @@
+"""What the gateway asks of the warden, and what the warden reports: plain data, sent as JSON."""
+
+import json
+
+
+class Order:
+    """One job. Units as in ``Limits``.
+
+    Attributes:
+        argv: the command.
+        bwrap: path of bubblewrap and its arguments, or None to run the command as it is.
+        memory_folders: folders of the sandbox that live in memory and count as such.
+        cwd: working directory.
+        env: the whole environment.
+    """
+
+    argv: list[str]
+    bwrap: list[str] | None
+    memory_folders: list[str]
+    cwd: str
+    env: dict[str, str]
+    timeout_sec: float
+    memory_mb: float
+    processes: int
+    file_size_mb: float
+    output_bytes: int
+    grace_sec: float
+
+    def __init__(self, text: str) -> None:
+        self.__dict__.update(json.loads(text))
+
+
+class Report:
+    """How one job went.
+
+    Attributes:
+        end: a value of ``ChildEnd``.
+        problem: what kept the command from starting, with its errno (0 where the sandbox said
+            it in words); None where it started.
+        returncode: exit status, negative for a signal.
+    """
+
+    end: str
+    problem: tuple[int, str] | None
+    returncode: int
+    elapsed_sec: float
+    cpu_sec: float
+    max_rss_mb: float
+    stdout: str
+    stderr: str
+    leftovers: int
+
+    def __init__(self, text: str) -> None:
+        self.__dict__.update(json.loads(text))
