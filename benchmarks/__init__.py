@@ -1,0 +1,1 @@
+"""Measurements against a named limit or peer; ``python -m benchmarks`` lists them."""

@@ -1,0 +1,6 @@
+"""Blank images."""
+
+
+def blank(number: int) -> bytearray:
+    size = 1_400_000 + number
+    return bytearray(size)  # ALLOC
