@@ -1,0 +1,198 @@
+"""From what one run left behind to its profile."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+from dynogate.profiling.attribution import MIN_SAMPLES, attribute, rename_lines, to_stacks
+from dynogate.profiling.launch import Capture
+from dynogate.profiling.line_sampler import RATE
+from dynogate.profiling.lines import build_files
+from dynogate.profiling.models import (
+    Environment,
+    Gpu,
+    Outcome,
+    ProfileResult,
+    ProfileSummary,
+    RunOptions,
+)
+from dynogate.profiling.outcome import End, read_end
+from dynogate.profiling.parser import ParsedProfile, ProfileParser
+from dynogate.profiling.samples import Samples, read_samples
+from dynogate.profiling.sources import SourceIndex
+from dynogate.profiling.targets import CODE_NAME, Runnable
+
+TOO_SHORT_SEC = 0.5
+"""A run below this with hardly a sample is too short; a longer one was idle."""
+
+
+def build_result(
+    capture: Capture,
+    runnable: Runnable,
+    options: RunOptions,
+    *,
+    libraries: Sequence[Path],
+    host: str,
+    time_limit_sec: float,
+) -> ProfileResult:
+    """The profile of a run.
+
+    Raises:
+        BadScript, BadInterpreter, ScriptNotFound, NoProfileWritten: see ``read_end``.
+    """
+    end = read_end(capture, runnable)
+    scalene = ProfileParser().parse(capture.raw)
+    is_profiled = file_filter(runnable, options, libraries)
+    documents = [capture.samples] if capture.samples else []
+    samples = read_samples(documents, is_profiled)
+    return _Report(capture, runnable, options, end, scalene, samples).build(host, time_limit_sec)
+
+
+def file_filter(
+    runnable: Runnable, options: RunOptions, libraries: Sequence[Path]
+) -> Callable[[str], bool]:
+    """Which files are reported line by line: Scalene's own rules, for py-spy's samples."""
+    root = os.path.realpath(runnable.program_path)
+    only = [part for part in options.profile_only.split(",") if part]
+    without = [part for part in options.profile_exclude.split(",") if part]
+
+    @cache
+    def is_profiled(file: str) -> bool:
+        if not file or file.startswith("<") or any(part in file for part in without):
+            return False
+        if only and not any(part in file for part in only):
+            return False
+        real = Path(os.path.realpath(file))
+        if options.profile_all:
+            return True
+        return real.is_relative_to(root) and not any(
+            real.is_relative_to(library) for library in libraries
+        )
+
+    return is_profiled
+
+
+class _Report:
+    def __init__(
+        self,
+        capture: Capture,
+        runnable: Runnable,
+        options: RunOptions,
+        end: End,
+        scalene: ParsedProfile,
+        samples: Samples,
+    ) -> None:
+        self._capture = capture
+        self._runnable = runnable
+        self._options = options
+        self._end = end
+        self._scalene = scalene
+        self._samples = samples
+        self._uses_py_spy = samples.total >= MIN_SAMPLES
+        self._rename = {runnable.argument: CODE_NAME} if runnable.kind == "code" else {}
+
+    def build(self, host: str, time_limit_sec: float) -> ProfileResult:
+        capture, scalene = self._capture, self._scalene
+        sources = self._sources()
+        rename = self._rename
+        lines = rename_lines(scalene.lines.items(), rename)
+        stacks = scalene.stacks
+        if self._uses_py_spy:
+            for key in list(self._samples.lines):
+                if key[0] in rename:
+                    self._samples.lines[rename[key[0]], key[1]] = self._samples.lines.pop(key)
+            lines = attribute(self._samples, lines, sources)
+            stacks = to_stacks(self._samples, RATE, rename, sources)
+        texts = {(rename.get(file, file), n): text for (file, n), text in scalene.texts.items()}
+        return ProfileResult(
+            target=self._runnable.target,
+            options=self._options,
+            environment=self._environment(host),
+            summary=self._summary(time_limit_sec),
+            line_sampler="py-spy" if self._uses_py_spy else "scalene",
+            files=build_files(lines, sources, texts),
+            stacks=stacks if self._options.stacks else (),
+            memory_timeline=scalene.memory_timeline,
+            gpu=Gpu(
+                requested=self._options.include_gpu,
+                seen=scalene.gpu.seen,
+                device=scalene.gpu.device,
+            ),
+            stdout=capture.child.stdout,
+            stderr=capture.child.stderr,
+            raw=capture.raw,
+        )
+
+    def _sources(self) -> SourceIndex:
+        source, argument = self._runnable.target.source, self._runnable.argument
+        return SourceIndex({self._rename.get(argument, argument): source} if source else {})
+
+    def _environment(self, host: str) -> Environment:
+        about = self._capture.about
+        return Environment(
+            python=about.python if about else "unknown",
+            python_version=about.python_version if about else "unknown",
+            scalene_version=(about.scalene_version if about else None) or "unknown",
+            platform=about.platform if about else "unknown",
+            host=host,
+            cpu_count=os.cpu_count(),
+            sandboxed=self._capture.sandboxed,
+        )
+
+    def _summary(self, time_limit_sec: float) -> ProfileSummary:
+        capture, scalene = self._capture, self._scalene
+        ending = capture.ending
+        elapsed = (ending and ending.elapsed_sec) or scalene.elapsed_sec
+        cpu_samples = self._samples.total if self._uses_py_spy else scalene.cpu_samples
+        outcome = self._outcome(elapsed or capture.child.elapsed_sec, cpu_samples)
+        return ProfileSummary(
+            outcome=outcome,
+            exit_status=self._end.status,
+            elapsed_time_sec=elapsed or capture.child.elapsed_sec,
+            cpu_time_sec=(ending and ending.cpu_sec) or capture.child.cpu_sec,
+            max_footprint_mb=scalene.max_footprint_mb,
+            growth_rate_mb_per_sec=scalene.growth_rate_mb_per_sec,
+            cpu_samples=cpu_samples,
+            alloc_samples=scalene.alloc_samples,
+            repeats=max(1, ending.runs) if ending else 1,
+            gpu_seen=scalene.gpu.seen,
+            error=self._end.error,
+            notes=tuple(self._notes(outcome, cpu_samples)),
+        )
+
+    def _outcome(self, elapsed: float, cpu_samples: int) -> Outcome:
+        seen = cpu_samples >= MIN_SAMPLES or self._scalene.alloc_samples > 0
+        if self._end.outcome is Outcome.COMPLETED and not seen and elapsed < TOO_SHORT_SEC:
+            return Outcome.TOO_SHORT
+        return self._end.outcome
+
+    def _notes(self, outcome: Outcome, cpu_samples: int) -> list[str]:
+        capture = self._capture
+        notes = list(self._end.notes)
+        if outcome is Outcome.TOO_SHORT:
+            notes.append(
+                "The program ended before the samplers saw enough of it. Run it several times in "
+                "one process with repeat=N (a few hundred for a program of milliseconds)."
+            )
+        elif cpu_samples < MIN_SAMPLES:
+            notes.append("The program used hardly any CPU time: its lines' shares mean little.")
+        if capture.sampler_problem is not None:
+            notes.append(
+                f"py-spy could not watch the program ({capture.sampler_problem}): lines are "
+                "Scalene's, which are approximate within loops and recursion."
+            )
+        if self._scalene.empty and outcome is not Outcome.TOO_SHORT:
+            reason = f" ({self._scalene.problem})" if self._scalene.problem else ""
+            notes.append(f"Scalene wrote no profile{reason}: memory is unknown.")
+        if capture.ending is not None and capture.ending.runs > 1:
+            notes.append(self._per_run(capture.ending.runs))
+        return notes
+
+    def _per_run(self, runs: int) -> str:
+        ending = self._capture.ending
+        cpu = (ending.cpu_sec or 0.0) / runs if ending else 0.0
+        return (
+            f"Run {runs} times in one process (imports happen once): "
+            f"{1000 * cpu:.3g} ms of CPU time a run. Output is of the first run."
+        )
