@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Model(BaseModel):
-    """The base of every profile model: immutable, and strict about its fields."""
+    """The base of every profile model: immutable, and strict about its fields.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Not-a-number and infinity are refused: JSON cannot carry them, and unknown is ``None``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Outcome(StrEnum):

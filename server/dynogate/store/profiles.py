@@ -82,8 +82,8 @@ class ProfileTable:
         )
         values = asdict(row) | {"raw_bytes": len(raw), "stored_bytes": stored}
         with self._database.write() as connection:
-            inserted = connection.execute(insert(profiles).values(values))
-            (key,) = inserted.inserted_primary_key or ()
+            connection.execute(insert(profiles).values(values))
+            key = connection.execute(_key_of(row.id)).scalar_one()
             _insert_parts(connection, key, row.created_us, tags, lines, blobs)
             _add_to_totals(connection, 1, stored)
             evicted = _evict(connection, retention, keep=key)
@@ -92,9 +92,8 @@ class ProfileTable:
 
     def exists(self, profile_id: str) -> bool:
         """Whether the profile is stored."""
-        query = select(profiles.c.key).where(profiles.c.id == profile_id)
         with self._database.read() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(_key_of(profile_id)).first() is not None
 
     def row(self, profile_id: str) -> StoredRow | None:
         """The profile's columns, or None where it is not stored."""
@@ -183,6 +182,10 @@ class ProfileTable:
                 f"Profile {profile_id!r} is stored, but its {part} is damaged ({error}). Delete "
                 "it and profile again; the other profiles are not affected."
             ) from error
+
+
+def _key_of(profile_id: str) -> Select[int]:
+    return select(profiles.c.key).where(profiles.c.id == profile_id)
 
 
 def _size_of(line: LineRow) -> int:

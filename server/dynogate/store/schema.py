@@ -52,7 +52,7 @@ profiles = Table(
     "profiles",
     metadata,
     Column("key", _KEY, primary_key=True),
-    Column("id", Text, nullable=False),
+    Column("id", StorableText, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("script", StorableText, nullable=False),
@@ -125,7 +125,7 @@ store_totals = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", StorableText, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("principal", StorableText, nullable=False),
     Column("owner", StorableText, nullable=False),
