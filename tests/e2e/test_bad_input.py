@@ -1,0 +1,99 @@
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.e2e.bad_programs import ROWS, Row
+from tests.live import Live, as_process
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root").resolve()
+
+
+@pytest.fixture(scope="module", params=["on", "off"])
+def live(
+    request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Live]:
+    data = tmp_path_factory.mktemp(f"data-{request.param}")
+    env = {"DYNOGATE_JOB_MEMORY_MB": "600", "TMPDIR": str(tmp_path_factory.mktemp("scratch"))}
+    options = ("--root", str(root), "--sandbox", request.param)
+    with as_process(data, *options, env=env) as live:
+        live.scratch = Path(env["TMPDIR"])
+        yield live
+
+
+def prepare(row: Row, root: Path) -> dict[str, Any]:
+    for name, content in row.files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    link = root / "link.py"
+    if not link.is_symlink():
+        link.symlink_to("/etc/passwd")
+    return {
+        name: value.replace("{root}", str(root)) if isinstance(value, str) else value
+        for name, value in row.arguments.items()
+    }
+
+
+def descendants(live: Live) -> list[str]:
+    """What still runs below the gateway, or carries one of its jobs' marks."""
+    assert live.process is not None
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid == live.process.pid or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            ours = any(parent.pid == live.process.pid for parent in process.parents())
+            if ours or str(live.scratch) in " ".join(process.cmdline()):
+                found.append(f"{process.pid} {process.cmdline()}")
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def settled(live: Live) -> None:
+    """Wait until no job is left, then look for processes and files that outlived theirs."""
+    deadline = time.monotonic() + 10
+    while descendants(live) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert descendants(live) == []
+    assert list(live.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_a_bad_program_gets_a_clear_answer_and_leaves_nothing(
+    live: Live, root: Path, row: Row
+) -> None:
+    """Status, code, message or partial result as stated; no process and no file stays behind."""
+    answer = live.post(
+        {"jsonrpc": "2.0", "id": 1, "method": row.tool, "params": prepare(row, root)}
+    )
+    body = answer.json()
+    assert answer.status_code == row.status, body
+    if row.code is not None:
+        assert body["error"]["code"] == row.code
+        assert row.says in body["error"]["message"]
+    else:
+        result = body["result"]
+        assert result["structuredContent"]["summary"]["outcome"] in row.outcome, result
+        assert row.says in result["content"][0]["text"]
+        assert result["structuredContent"]["profile_id"]
+    settled(live)
+
+
+def test_a_program_that_prints_a_gigabyte_costs_the_gateway_no_memory(
+    live: Live, root: Path
+) -> None:
+    """What is captured is bounded, and the middle is what goes."""
+    assert live.process is not None
+    before = psutil.Process(live.process.pid).memory_info().rss
+    row = next(row for row in ROWS if row.name == "prints 1 GB")
+    live.result("profile_script", **prepare(row, root))
+    after = psutil.Process(live.process.pid).memory_info().rss
+    assert after - before < 64 << 20
