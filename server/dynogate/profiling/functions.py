@@ -1,0 +1,310 @@
+"""What each function cost, by itself and with what it called, and who called it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pydantic import Field
+
+from dynogate.profiling.models import FileProfile, Frame, Model, ProfileResult
+from dynogate.profiling.syntax import Sources
+from dynogate.profiling.text import MAX_ROWS, Column, clip, mb, percent, plural, seconds, table
+
+NO_STACKS = (
+    "The profile has no stacks (stacks=false, or none could be taken): only each function's own "
+    "share is known, summed from its lines; inclusive time, callers and callees are not."
+)
+
+_MOST_NEIGHBOURS = 5
+# Comprehensions have frames of their own before Python 3.12; they belong to their function.
+_FOLDED = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
+
+
+class FunctionKey(NamedTuple):
+    """What makes two frames the same function."""
+
+    file: str
+    function: str
+
+
+class Neighbour(Model):
+    """A caller or callee of a function."""
+
+    file: str = Field(description="Path of the source file.")
+    function: str = Field(description="Qualified name, or '<module>'.")
+    percent: float = Field(
+        description="Share of the function's inclusive time, 0 to 100: for a caller the time of "
+        "the calls it made, for a callee the time spent in it."
+    )
+
+
+class FunctionCost(Model):
+    """A function, its CPU time and its memory. Sampling does not count calls."""
+
+    file: str = Field(description="Path of the source file, as profiled.")
+    lineno: int = Field(
+        description="Line of the def where it is known, else the first line that was sampled."
+    )
+    function: str = Field(description="Qualified name, or '<module>'.")
+    source: str = Field(description="Text of that line; empty where it is unknown.")
+    self_sec: float | None = Field(
+        description="CPU seconds in the function and in unprofiled (library) code it called."
+    )
+    self_percent: float = Field(description="The same as a share of the program's CPU time.")
+    inclusive_sec: float | None = Field(
+        description="CPU seconds while the function was anywhere on the stack; null without stacks."
+    )
+    inclusive_percent: float | None = Field(
+        description="The same as a share; a recursive function counts once for each stack."
+    )
+    recursive: bool | None = Field(
+        description="Whether it was seen twice on one stack; null without stacks."
+    )
+    malloc_mb: float | None = Field(
+        description="Memory allocated on its lines; null where memory was not profiled."
+    )
+    retained_mb: float | None = Field(
+        description="Of that, still held when the program ended; null where unknown."
+    )
+    callers: tuple[Neighbour, ...] = Field(
+        description="Who called it from outside (not itself), largest share first, at most 5."
+    )
+    callees: tuple[Neighbour, ...] = Field(
+        description="What it called, library code included, largest share first, at most 5."
+    )
+
+
+class FunctionSummary(Model):
+    """The functions that used the most CPU time."""
+
+    profile_id: str | None = Field(description="The profile they come from; null if not stored.")
+    functions: tuple[FunctionCost, ...] = Field(
+        description="Most self time first, then most inclusive time."
+    )
+    functions_seen: int = Field(description="How many functions cost anything, shown or not.")
+    has_stacks: bool = Field(description="Whether inclusive time, callers and callees are known.")
+    notes: tuple[str, ...] = Field(description="What to know before trusting the figures.")
+
+    def text(self) -> str:
+        """The functions as a table, then who calls the hottest and what they call."""
+        if not self.functions:
+            return "\n".join(["No function was seen using CPU time or memory.", *self.notes])
+        columns: tuple[Column, ...] = (
+            ("self", ">"),
+            ("time", ">"),
+            ("inclusive", ">"),
+            ("allocated", ">"),
+            ("function", "<"),
+            ("defined at", "<"),
+        )
+        rows = [
+            (
+                percent(row.self_percent),
+                seconds(row.self_sec),
+                percent(row.inclusive_percent),
+                mb(row.malloc_mb),
+                row.function + (" (recursive)" if row.recursive else ""),
+                f"{row.file}:{row.lineno}",
+            )
+            for row in self.functions[:MAX_ROWS]
+        ]
+        head = f"Functions by self time ({plural(self.functions_seen, 'function')} seen)"
+        calls = [line for row in self.functions[:_MOST_NEIGHBOURS] for line in _call_lines(row)]
+        return "\n".join(
+            [head, *table(columns, rows, more=self.functions_seen - len(rows)), *calls, *self.notes]
+        )
+
+
+def _call_lines(row: FunctionCost) -> list[str]:
+    def names(neighbours: Sequence[Neighbour]) -> str:
+        return ", ".join(f"{n.function} {percent(n.percent)}" for n in neighbours)
+
+    lines = []
+    if row.callers:
+        lines.append(clip(f"{row.function} is called by {names(row.callers)}", 120))
+    if row.callees:
+        lines.append(clip(f"{row.function} calls {names(row.callees)}", 120))
+    return lines
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Seconds and MB of one function while the stacks and lines are being counted."""
+
+    first_seen: int
+    self_sec: float = 0.0
+    inclusive_sec: float = 0.0
+    recursive: bool = False
+    line_percent: float = 0.0
+    malloc_mb: float = 0.0
+    retained_mb: float | None = None
+    callers: dict[FunctionKey, float] = field(default_factory=lambda: defaultdict(float))
+    callees: dict[FunctionKey, float] = field(default_factory=lambda: defaultdict(float))
+
+
+class _Names:
+    """Which function a frame belongs to, by the qualified names that the profile knows."""
+
+    def __init__(self, profile: ProfileResult) -> None:
+        self._files = {part.file: part for part in profile.files}
+        self._lines = {
+            part.file: {line.lineno: line.function for line in part.lines} for part in profile.files
+        }
+        if profile.target.path:  # a main file that only calls others may have no costly line
+            self._lines.setdefault(profile.target.path, {})
+        self._known: dict[tuple[str, str, int], FunctionKey] = {}
+
+    def profiled(self, file: str) -> bool:
+        return file in self._lines
+
+    def key(self, frame: Frame) -> FunctionKey:
+        place = (frame.file, frame.function, frame.lineno)
+        found = self._known.get(place)
+        if found is None:
+            found = self._known[place] = FunctionKey(frame.file, self._qualified(frame))
+        return found
+
+    def first_line(self, key: FunctionKey, *, seen: int) -> int:
+        """The line of the def where the profile knows it, else ``seen``."""
+        if key.function == "<module>":
+            return 1
+        part = self._files.get(key.file)
+        known = (f.first_lineno for f in part.functions if f.name == key.function) if part else ()
+        return next(iter(known), seen)
+
+    def _qualified(self, frame: Frame) -> str:
+        name = self._lines.get(frame.file, {}).get(frame.lineno)
+        if name is None:
+            part = self._files.get(frame.file)
+            around = (
+                function.name
+                for function in (part.functions if part else ())
+                if function.first_lineno <= frame.lineno <= function.last_lineno
+                and _same(function.name, frame.function)
+            )
+            return next(around, frame.function)
+        return name if _same(name, frame.function) or frame.function in _FOLDED else frame.function
+
+
+def _same(qualified: str, name: str) -> bool:
+    return qualified == name or qualified.endswith("." + name)
+
+
+class FunctionTable:
+    """The cost of every function of a profile, counted once."""
+
+    def __init__(self, profile: ProfileResult, sources: Sources) -> None:
+        self._profile = profile
+        self._sources = sources
+        self._names = _Names(profile)
+        self._tallies: dict[FunctionKey, _Tally] = {}
+        self._total_sec = sum(stack.cpu_sec for stack in profile.stacks)
+        for stack in profile.stacks:
+            self._count_stack(stack.frames, stack.cpu_sec)
+        for part in profile.files:
+            self._count_lines(part)
+        self._rows = sorted(self._tallies, key=self._order)
+
+    def summary(self, top_n: int) -> FunctionSummary:
+        """The ``top_n`` functions with the most self time."""
+        notes = self._profile.summary.notes
+        has_stacks = self._total_sec > 0
+        return FunctionSummary(
+            profile_id=self._profile.profile_id,
+            functions=tuple(self._row(key) for key in self._rows[:top_n]),
+            functions_seen=len(self._rows),
+            has_stacks=has_stacks,
+            notes=notes if has_stacks else (*notes, NO_STACKS),
+        )
+
+    def _count_stack(self, frames: Sequence[Frame], cpu_sec: float) -> None:
+        keys = [self._names.key(frame) for frame in frames]
+        seen: set[FunctionKey] = set()
+        edges: set[tuple[FunctionKey, FunctionKey]] = set()
+        owner: _Tally | None = None
+        for depth, (frame, key) in enumerate(zip(frames, keys, strict=True)):
+            if depth and keys[depth - 1] != key:
+                edges.add((keys[depth - 1], key))
+            if not self._names.profiled(key.file):
+                continue
+            owner = self._tally(key, frame.lineno)
+            if key not in seen:
+                seen.add(key)
+                owner.inclusive_sec += cpu_sec
+                if depth:
+                    owner.callers[keys[depth - 1]] += cpu_sec
+            elif frame.function not in _FOLDED:
+                owner.recursive = True
+        if owner is not None:
+            owner.self_sec += cpu_sec
+        for caller, callee in edges:
+            if caller in self._tallies:
+                self._tallies[caller].callees[callee] += cpu_sec
+
+    def _count_lines(self, part: FileProfile) -> None:
+        for line in part.lines:
+            if line.cpu_percent <= 0 and line.malloc_mb <= 0 and not line.retained_mb:
+                continue
+            tally = self._tally(FunctionKey(part.file, line.function), line.lineno)
+            tally.line_percent += line.cpu_percent
+            tally.malloc_mb += line.malloc_mb
+            if line.retained_mb is not None:
+                tally.retained_mb = (tally.retained_mb or 0.0) + line.retained_mb
+
+    def _tally(self, key: FunctionKey, lineno: int) -> _Tally:
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally(first_seen=lineno)
+        elif lineno < tally.first_seen:
+            tally.first_seen = lineno
+        return tally
+
+    def _order(self, key: FunctionKey) -> tuple[float, float, str, str]:
+        tally = self._tallies[key]
+        return (
+            -round(self._self_percent(tally), 2),
+            -round(tally.inclusive_sec, 4),
+            key.file,
+            key.function,
+        )
+
+    def _self_percent(self, tally: _Tally) -> float:
+        if self._total_sec > 0:
+            return 100 * tally.self_sec / self._total_sec
+        return tally.line_percent
+
+    def _row(self, key: FunctionKey) -> FunctionCost:
+        tally = self._tallies[key]
+        stacks = self._total_sec > 0
+        memory = self._profile.options.memory
+        lineno = self._names.first_line(key, seen=tally.first_seen)
+        retained = tally.retained_mb if memory else None
+        inclusive = tally.inclusive_sec
+        return FunctionCost(
+            file=key.file,
+            lineno=lineno,
+            function=key.function,
+            source=self._sources.line(key.file, lineno),
+            self_sec=round(tally.self_sec, 4) if stacks else None,
+            self_percent=round(self._self_percent(tally), 2),
+            inclusive_sec=round(inclusive, 4) if stacks else None,
+            inclusive_percent=round(100 * inclusive / self._total_sec, 2) if stacks else None,
+            recursive=tally.recursive if stacks else None,
+            malloc_mb=round(tally.malloc_mb, 2) if memory else None,
+            retained_mb=None if retained is None else round(retained, 2),
+            callers=_neighbours(tally.callers, inclusive),
+            callees=_neighbours(tally.callees, inclusive),
+        )
+
+
+def _neighbours(shares: Mapping[FunctionKey, float], inclusive_sec: float) -> tuple[Neighbour, ...]:
+    largest = sorted(shares.items(), key=lambda item: (-item[1], item[0]))[:_MOST_NEIGHBOURS]
+    return tuple(
+        Neighbour(
+            file=key.file,
+            function=key.function,
+            percent=round(100 * sec / inclusive_sec, 2) if inclusive_sec else 0.0,
+        )
+        for key, sec in largest
+    )
