@@ -14,7 +14,8 @@ from dynogate.errors import ConfigurationError
 from dynogate.guards.body import BodyGuard
 from dynogate.guards.origin import OriginGuard
 from dynogate.jobs.limits import Limits
-from dynogate.jobs.queue import JobQueue, owner_is_alive
+from dynogate.jobs.queue import JobQueue
+from dynogate.jobs.records import owner_is_alive
 from dynogate.jobs.sandbox import sandbox_problem
 from dynogate.profiling.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
@@ -132,7 +133,12 @@ def _sandboxed(settings: Settings) -> bool:
     return problem is None
 
 
-def _open_database(settings: Settings) -> Database:
+def open_database(settings: Settings) -> Database:
+    """The store as the settings ask, with today's schema.
+
+    Raises:
+        ConfigurationError: it cannot be created, or is of a newer Dynogate.
+    """
     if settings.database_url is None:
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
