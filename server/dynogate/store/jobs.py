@@ -37,7 +37,14 @@ class JobTable:
 
     def created(self, job_id: str, kind: str, principal: str, owner: str) -> None:
         """Record a queued job; ``owner`` names the process that will run it."""
-        values = {"id": job_id, "kind": kind, "principal": principal, "owner": owner}
+        values = {
+            "id": job_id,
+            "kind": kind,
+            "principal": principal,
+            "owner": owner,
+            "state": "queued",
+            "created_us": now_us(),
+        }
         too_old = (
             select(jobs.c.id)
             .where(jobs.c.ended_us.is_not(None))
@@ -46,7 +53,7 @@ class JobTable:
             .limit(_DROPPED_AT_ONCE)
         )
         with self._database.write() as connection:
-            connection.execute(insert(jobs).values(values, state="queued", created_us=now_us()))
+            connection.execute(insert(jobs).values(values))
             connection.execute(delete(jobs).where(jobs.c.id.in_(too_old)))
 
     def started(self, job_id: str) -> None:
