@@ -15,8 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import Metric
+
 from dynogate import errors
 from dynogate.settings import ENV_PREFIX, Settings
+from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.registry import Tool
 from dynogate.tools.toolsets import load_registry
 
@@ -66,6 +69,7 @@ def _part(name: str) -> str:
     makers: dict[str, Callable[[str], Iterable[str]]] = {
         "settings": lambda _: _settings(),
         "errors": lambda _: _errors(),
+        "metrics": lambda _: _metrics(),
         "tool": _tool,
         "command": _command,
     }
@@ -107,6 +111,18 @@ def _descendants(kind: type[errors.DynogateError]) -> Iterator[type[errors.Dynog
 
 def _first_sentence(text: str | None) -> str:
     return " ".join((text or "").partition("\n\n")[0].split())
+
+
+def _metrics() -> Iterator[str]:
+    rows = (
+        (f"`{_exposed(family)}`", family.type, family.documentation)
+        for family in Metrics().registry.collect()
+    )
+    return _table("metric", "type", "what it tells", rows=rows)
+
+
+def _exposed(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def _tool(name: str) -> Iterator[str]:
