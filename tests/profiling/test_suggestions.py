@@ -189,7 +189,7 @@ def test_a_call_beside_a_loop_is_no_loop() -> None:
 def test_no_advice_without_the_source() -> None:
     """Code that is not known shows nothing."""
     spots = hot_spots(f"for i in x:\n  y = a.copy()  {HOT}", FIGURES[Figure.ALLOCATED])
-    profile = profile_of("", spots, target=sample_target(source=None))
+    profile = profile_of("", spots, target=sample_target(path=None))
     assert Advisor(profile, Sources(profile)).suggest({Figure.ALLOCATED: spots}, {}) == ()
 
 

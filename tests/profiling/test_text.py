@@ -13,7 +13,7 @@ def test_columns_are_as_wide_as_their_longest_cell() -> None:
 
 def test_rows_left_out_are_counted() -> None:
     """A reader is told that there is more than the table shows."""
-    assert table((("a", "<"),), [("x",)], more=3)[-1] == "… and 3 more"
+    assert table((("a", "<"),), [("x",), ("y",)], limit=1, total=4)[-1] == "… and 3 more"
 
 
 def test_a_table_without_rows_is_its_header() -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from pydantic import Field
 
 from dynogate.profiling.models import FileProfile, Frame, Model, ProfileResult
-from dynogate.profiling.syntax import Sources
-from dynogate.profiling.text import MAX_ROWS, Column, clip, mb, percent, plural, seconds, table
+from dynogate.profiling.syntax import Sources, main_files
+from dynogate.profiling.text import Column, clip, mb, percent, plural, seconds, table
 
 NO_STACKS = (
     "The profile has no stacks (stacks=false, or none could be taken): only each function's own "
@@ -98,7 +98,7 @@ class FunctionSummary(Model):
             ("function", "<"),
             ("defined at", "<"),
         )
-        rows = [
+        rows = (
             (
                 percent(row.self_percent),
                 seconds(row.self_sec),
@@ -107,12 +107,12 @@ class FunctionSummary(Model):
                 row.function + (" (recursive)" if row.recursive else ""),
                 f"{row.file}:{row.lineno}",
             )
-            for row in self.functions[:MAX_ROWS]
-        ]
+            for row in self.functions
+        )
         head = f"Functions by self time ({plural(self.functions_seen, 'function')} seen)"
         calls = [line for row in self.functions[:_MOST_NEIGHBOURS] for line in _call_lines(row)]
         return "\n".join(
-            [head, *table(columns, rows, more=self.functions_seen - len(rows)), *calls, *self.notes]
+            [head, *table(columns, rows, total=self.functions_seen), *calls, *self.notes]
         )
 
 
@@ -151,8 +151,8 @@ class _Names:
         self._lines = {
             part.file: {line.lineno: line.function for line in part.lines} for part in profile.files
         }
-        if profile.target.path:  # a main file that only calls others may have no costly line
-            self._lines.setdefault(profile.target.path, {})
+        for main in main_files(profile.target):  # it may only call others, and cost nothing
+            self._lines.setdefault(main, {})
         self._known: dict[tuple[str, str, int], FunctionKey] = {}
 
     def profiled(self, file: str) -> bool:

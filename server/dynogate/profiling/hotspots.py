@@ -285,7 +285,7 @@ def cpu_table(
     rows: Sequence[CpuHotspot], *, total: int | None = None, limit: int = MAX_ROWS
 ) -> list[str]:
     """CPU hotspots as aligned lines."""
-    cells = [
+    cells = (
         (
             percent(row.cpu_percent),
             seconds(row.cpu_sec),
@@ -295,8 +295,8 @@ def cpu_table(
             row.function,
             clip(row.source),
         )
-        for row in rows[:limit]
-    ]
+        for row in rows
+    )
     columns: tuple[Column, ...] = (
         ("cpu", ">"),
         ("time", ">"),
@@ -304,14 +304,14 @@ def cpu_table(
         ("severity", "<"),
         *_PLACE,
     )
-    return table(columns, cells, more=(total or len(rows)) - len(cells))
+    return table(columns, cells, limit=limit, total=total or len(rows))
 
 
 def memory_table(
     rows: Sequence[MemoryHotspot], *, total: int | None = None, limit: int = MAX_ROWS
 ) -> list[str]:
     """Memory hotspots as aligned lines."""
-    cells = [
+    cells = (
         (
             mb(row.malloc_mb),
             mb(row.retained_mb),
@@ -320,22 +320,22 @@ def memory_table(
             row.function,
             clip(row.source),
         )
-        for row in rows[:limit]
-    ]
+        for row in rows
+    )
     columns: tuple[Column, ...] = (
         ("allocated", ">"),
         ("retained", ">"),
         ("severity", "<"),
         *_PLACE,
     )
-    return table(columns, cells, more=(total or len(rows)) - len(cells))
+    return table(columns, cells, limit=limit, total=total or len(rows))
 
 
 def gpu_table(
     rows: Sequence[GpuHotspot], *, total: int | None = None, limit: int = MAX_ROWS
 ) -> list[str]:
     """GPU hotspots as aligned lines."""
-    cells = [
+    cells = (
         (
             percent(row.gpu_percent),
             mb(row.gpu_peak_memory_mb),
@@ -344,7 +344,7 @@ def gpu_table(
             row.function,
             clip(row.source),
         )
-        for row in rows[:limit]
-    ]
+        for row in rows
+    )
     columns: tuple[Column, ...] = (("gpu", ">"), ("gpu memory", ">"), ("severity", "<"), *_PLACE)
-    return table(columns, cells, more=(total or len(rows)) - len(cells))
+    return table(columns, cells, limit=limit, total=total or len(rows))

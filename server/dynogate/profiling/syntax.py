@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from dynogate.profiling.models import FileProfile, ProfileResult
+from dynogate.profiling.models import FileProfile, ProfileResult, Target
+from dynogate.profiling.targets import CODE_NAME
 
 _LONGEST_SOURCE = 1_000_000
 """Characters of a file beyond which it is not parsed: 20,000 lines take about 0.2 s."""
@@ -291,10 +292,17 @@ class Sources:
         return self._texts[file]
 
     def _find(self, file: str) -> str | None:
-        if self._target.source is not None and file in {self._target.path, self._target.name}:
+        if self._target.source is not None and file in main_files(self._target):
             return self._target.source
         part = self._files.get(file)
         return None if part is None else _unchanged(part)
+
+
+def main_files(target: Target) -> tuple[str, ...]:
+    """The name that a profile's lines give the main file; none for a module, whose is unknown."""
+    if target.kind == "code":
+        return (CODE_NAME,)
+    return (target.path,) if target.path else ()
 
 
 def _unchanged(part: FileProfile) -> str | None:

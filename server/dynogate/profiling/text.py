@@ -1,6 +1,7 @@
 """Plain text for people and language models: aligned tables and figures with their units."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Literal
 
 MAX_ROWS = 20
@@ -38,21 +39,31 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, more: int = 0) -> list[str]:
+def table(
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[str]],
+    *,
+    limit: int = MAX_ROWS,
+    total: int | None = None,
+) -> list[str]:
     """An aligned table as lines, its header first, and last how many rows it leaves out.
 
     Args:
         columns: heading and side of alignment of each column.
         rows: as many cells as columns.
-        more: rows that there are beyond these.
+        limit: most rows to print.
+        total: how many rows there are in all, where ``rows`` may be cut.
     """
+    shown = list(islice(rows, limit))
     headings = [name for name, _ in columns]
-    widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+    widths = [max(len(cell) for cell in column) for column in zip(headings, *shown, strict=True)]
     lines = [
         "  ".join(
             f"{cell:{side}{width}}"
             for cell, (_, side), width in zip(row, columns, widths, strict=True)
         ).rstrip()
-        for row in [headings, *rows]
+        for row in [headings, *shown]
     ]
-    return [*lines, f"… and {more} more"] if more > 0 else lines
+    if total is not None and total > len(shown):
+        lines.append(f"… and {total - len(shown)} more")
+    return lines
