@@ -40,9 +40,6 @@ def configure(level: Level, log_format: Format) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = name != "uvicorn.access"
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
