@@ -1,0 +1,1 @@
+"""Pairs of programs, the same or with a planted slowdown, for ``compare_profiles``."""
