@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,14 +19,19 @@ from dynogate.jobs.child import ChildResult, ChildSpec, run_child
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.sandbox import SandboxSpec
 from dynogate.profiling.interpreters import Interpreter
-from dynogate.profiling.line_sampler import LineSampler
+from dynogate.profiling.line_sampler import find_py_spy, py_spy_command
 from dynogate.profiling.models import RunOptions
 from dynogate.profiling.targets import Runnable
 
 _Record = TypeVar("_Record")
 _CHILD = Path(__file__).with_name("child")
 _ATTACH_SEC = 0.3
-_PREFIX = "dynogate-run"
+_FLUSH_SHARE = 0.6
+"""Part of the grace time after which the sampler is made to write, whatever the program does."""
+
+_OWN_PROCESSES = 2
+"""The supervisor and the sampler, which are not the program's."""
+
 _SAMPLING_WINDOW = 1048576
 _MEMORY_FILE_MB = 300
 """libscalene's own sample file is a 256 MB hole; a lower file size limit would break it."""
@@ -50,7 +53,6 @@ class About(msgspec.Struct):
     python_version: str
     platform: str
     scalene_version: str | None
-    libraries: list[str]
 
 
 class RaisedError(msgspec.Struct):
@@ -81,12 +83,14 @@ class Capture:
     """Everything one run left behind, read into memory; its files are gone.
 
     Attributes:
+        status: the program's exit status, the negative signal number where a signal ended it.
         samples: py-spy's document, or None and the reason in ``sampler_problem``.
         crash: what the fault handler wrote; empty where nothing crashed.
         memory: what the memory recorder wrote, or None.
     """
 
     child: ChildResult
+    status: int
     about: About | None
     ending: Ending | None
     raw: bytes
@@ -95,32 +99,6 @@ class Capture:
     crash: str
     memory: bytes | None
     sandboxed: bool
-
-
-class Scratch:
-    """A private folder for one run: ``work`` is the program's, ``host`` is ours alone."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{os.getpid()}-"))
-        self.work = self.path / "work"
-        self.host = self.path / "host"
-        self.code = self.work / "code"
-        for folder in (self.work, self.host, self.code, self.work / "tmp"):
-            folder.mkdir()
-
-    def __enter__(self) -> "Scratch":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _remove(self.path)
-
-
-def sweep() -> None:
-    """Remove folders of runs whose gateway was killed."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}-*"):
-        pid = path.name.removeprefix(f"{_PREFIX}-").partition("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
-            _remove(path)
 
 
 def check_env(env: Mapping[str, str]) -> None:
@@ -142,7 +120,7 @@ def check_env(env: Mapping[str, str]) -> None:
 def run(
     runnable: Runnable,
     options: RunOptions,
-    scratch: Scratch,
+    work: Path,
     *,
     interpreter: Interpreter,
     limits: Limits,
@@ -150,17 +128,22 @@ def run(
     cancel: CancelToken | None = None,
     on_tick: Callable[[float], None] | None = None,
 ) -> Capture:
-    """Run the program under Scalene and py-spy and wait for its end."""
-    work = scratch.work
+    """Run the program under Scalene and py-spy and wait for its end.
+
+    Args:
+        work: an empty folder of this run alone; the program may do to it what it likes.
+    """
+    (work / "tmp").mkdir()
     if runnable.text is not None:
+        runnable.cwd.mkdir()
         Path(runnable.argument).write_text(runnable.text, encoding="utf-8")
     job = work / "job.json"
-    job.write_text(json.dumps(_job(runnable, options, work)), encoding="utf-8")
-    sampler = LineSampler(scratch.host, ready=work / "ready", attached=work / "attached")
+    orders = _job(runnable, options, work, interpreter, limits)
+    job.write_text(json.dumps(orders), encoding="utf-8")
     started = time.time()
     child = run_child(
         ChildSpec(
-            argv=(str(interpreter.executable), str(_CHILD / "entry.py"), str(job)),
+            argv=(str(interpreter.executable), "-I", "-S", str(_CHILD / "supervisor.py"), str(job)),
             cwd=runnable.cwd,
             env=_environment(options, work, interpreter),
             stdin=(options.stdin or "").encode("utf-8", errors="surrogateescape"),
@@ -168,10 +151,8 @@ def run(
             sandbox=_sandbox(runnable, work, interpreter) if sandboxed else None,
         ),
         cancel=cancel,
-        on_start=sampler.start,
         on_tick=on_tick,
     )
-    samples = sampler.finish()
     if not sandboxed:
         _remove_scalene_files(started)
     return Capture(
@@ -179,18 +160,27 @@ def run(
         about=_decode(work / "about.json", About),
         ending=_decode(work / "outcome.json", Ending),
         raw=_read(work / "profile.json"),
-        samples=samples,
-        sampler_problem=sampler.problem,
+        status=_status(work / "status", child),
+        samples=_read(work / "py-spy.json") or None,
+        sampler_problem=_sampler_problem(work),
         crash=_read(work / "crash.txt").decode(errors="replace"),
         memory=_read(work / "memory.bin") or None,
         sandboxed=sandboxed,
     )
 
 
-def _job(runnable: Runnable, options: RunOptions, work: Path) -> dict[str, object]:
-    """The child's orders; the names are those that ``child/entry.py`` reads."""
+def _job(
+    runnable: Runnable, options: RunOptions, work: Path, interpreter: Interpreter, limits: Limits
+) -> dict[str, object]:
+    """The orders; the names are those that ``supervisor.py`` and ``entry.py`` read."""
     recorder = _CHILD / "memory_recorder.py"
     return {
+        "command": [str(interpreter.executable), str(_CHILD / "entry.py"), str(work / "job.json")],
+        "program_env": _preload(interpreter) if options.memory else {},
+        "py_spy": py_spy_command(work / "py-spy.json"),
+        "sampler_log": str(work / "py-spy.log"),
+        "flush_sec": limits.grace_sec * _FLUSH_SHARE,
+        "status": str(work / "status"),
         "kind": runnable.kind,
         "target": runnable.argument,
         "args": list(options.args),
@@ -205,14 +195,13 @@ def _job(runnable: Runnable, options: RunOptions, work: Path) -> dict[str, objec
         "about": str(work / "about.json"),
         "outcome": str(work / "outcome.json"),
         "crash": str(work / "crash.txt"),
-        "ready": str(work / "ready"),
-        "attached": str(work / "attached"),
         "memory_recorder": str(recorder) if options.memory and recorder.is_file() else None,
         "memory_output": str(work / "memory.bin"),
         "scalene": {
             "memory": options.memory,
             "gpu": options.include_gpu,
-            "stacks": options.stacks,
+            # py-spy has the stacks; Scalene would wake every sleeping thread for its own.
+            "stacks": options.stacks and find_py_spy() is None,
             "profile_all": options.profile_all,
             "profile_system_libraries": options.profile_all,
             "profile_only": options.profile_only,
@@ -227,32 +216,54 @@ def _job(runnable: Runnable, options: RunOptions, work: Path) -> dict[str, objec
     }
 
 
+def _status(path: Path, child: ChildResult) -> int:
+    """The supervisor's word, which is exact; a sandbox cannot tell a signal from 128 + n."""
+    text = _read(path, 16).decode(errors="replace")
+    return int(text) if re.fullmatch(r"-?\d+", text) else child.returncode
+
+
+def _sampler_problem(work: Path) -> str | None:
+    if _read(work / "py-spy.json", 1):
+        return None
+    if find_py_spy() is None:
+        return "py-spy is not installed"
+    lines = _read(work / "py-spy.log", 10_000).decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it wrote nothing"
+
+
 def _environment(options: RunOptions, work: Path, interpreter: Interpreter) -> dict[str, str]:
     check_env(options.env)
-    environment = {
+    return {
         "PATH": f"{interpreter.executable.parent}{os.pathsep}{os.defpath}",
         "HOME": str(work),
         "TMPDIR": str(work / "tmp"),
         "LANG": "C.UTF-8",
         **options.env,
+    }
+
+
+def _preload(interpreter: Interpreter) -> dict[str, str]:
+    """What Scalene would otherwise start a second process to set (its ``scalene_preload.py``)."""
+    return {
+        "LD_PRELOAD": str(interpreter.scalene / "libscalene.so"),
         "SCALENE_ALLOCATION_SAMPLING_WINDOW": str(_SAMPLING_WINDOW),
     }
-    if options.memory:
-        environment["LD_PRELOAD"] = str(interpreter.scalene / "libscalene.so")
-    return environment
 
 
 def _limits(limits: Limits, options: RunOptions) -> Limits:
     return replace(
         limits,
         timeout_sec=min(limits.timeout_sec, options.timeout_seconds),
+        processes=limits.processes + _OWN_PROCESSES,
         file_size_mb=max(limits.file_size_mb, _MEMORY_FILE_MB if options.memory else 0),
     )
 
 
 def _sandbox(runnable: Runnable, work: Path, interpreter: Interpreter) -> SandboxSpec:
+    py_spy = find_py_spy()
+    sampler = (Path(py_spy),) if py_spy is not None else ()
     return SandboxSpec(
-        readable=(*interpreter.folders, _CHILD, runnable.program_path), writable=(work,)
+        readable=(*interpreter.folders, _CHILD, *sampler, runnable.program_path), writable=(work,)
     )
 
 
@@ -273,16 +284,6 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _remove(path: Path) -> None:
-    def make_writable(function: Callable[[str], object], name: str, _: object) -> None:
-        with suppress(OSError):
-            Path(name).parent.chmod(stat.S_IRWXU)
-            Path(name).chmod(stat.S_IRWXU)
-            function(name)
-
-    shutil.rmtree(path, onerror=make_writable)
 
 
 def _read(path: Path, limit: int = 512 * 1024 * 1024) -> bytes:

@@ -13,7 +13,7 @@ LineKey = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineCost:
-    """The cost of one line; CPU in percent of the program's CPU time, waiting in percent of wall."""
+    """The cost of one line: CPU in percent of all CPU time, waiting in percent of the run."""
 
     cpu_python: float = 0.0
     cpu_native: float = 0.0

@@ -4,7 +4,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from dynogate.errors import BadInterpreter, NoProfileWritten, ScriptNotFound, ToolError
+from dynogate.errors import BadInterpreter, NoProfileWritten, ScriptNotFound
 from dynogate.jobs.child import ChildEnd
 from dynogate.profiling.interpreters import SCALENE_VERSION
 from dynogate.profiling.launch import Capture, RaisedError
@@ -50,11 +50,11 @@ def read_end(capture: Capture, runnable: Runnable) -> End:
     """
     _refuse_what_never_ran(capture, runnable)
     child, ending = capture.child, capture.ending
-    status = child.returncode
+    status = capture.status
     if ending is not None and ending.status is not None:
         status = ending.status
     if child.end in _BY_END:
-        return End(outcome=_BY_END[child.end], status=child.returncode, notes=(_partial(capture),))
+        return End(outcome=_BY_END[child.end], status=capture.status, notes=(_partial(capture),))
     error = _script_error(ending.error, runnable) if ending and ending.error else None
     if status < 0 or ending is None:
         return _crash(capture, runnable, status)
@@ -79,7 +79,7 @@ def _refuse_what_never_ran(capture: Capture, runnable: Runnable) -> None:
     if capture.about is None and capture.child.end is ChildEnd.EXITED:
         tail = capture.child.stderr.strip()[-2000:]
         raise NoProfileWritten(
-            f"The interpreter ended with status {capture.child.returncode} before the program "
+            f"The interpreter ended with status {capture.status} before the program "
             f"started. It said: {tail or 'nothing'}"
         )
 
@@ -142,13 +142,3 @@ def _script_error(error: RaisedError, runnable: Runnable) -> ScriptError:
 def _named(text: str, runnable: Runnable) -> str:
     """A snippet goes by its stable name, not by where it lay for this run."""
     return text.replace(runnable.argument, CODE_NAME) if runnable.kind == "code" else text
-
-
-def check_ran(capture: Capture) -> None:
-    """Raise for a run that left nothing at all to report.
-
-    Raises:
-        ToolError: neither sampler, nor the child, nor the program left a trace.
-    """
-    if capture.about is None and not capture.raw and capture.samples is None:
-        raise ToolError("The run left nothing to report.")

@@ -7,9 +7,9 @@ Scalene credited to lines (its own are shares of the wall clock); times are seco
 
 import hashlib
 import platform
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,6 @@ from dynogate.errors import BadScript
 from dynogate.profiling.lines import LineCost, build_files
 from dynogate.profiling.models import (
     Environment,
-    FileProfile,
     Frame,
     Gpu,
     Outcome,
@@ -102,6 +101,14 @@ class ParsedProfile:
     texts: Mapping[tuple[str, int], str] = field(default_factory=dict)
     stacks: tuple[StackSample, ...] = ()
     memory_timeline: tuple[tuple[float, float], ...] = ()
+
+    def only(self, is_profiled: Callable[[str], bool]) -> "ParsedProfile":
+        """The same without the lines of other files."""
+        return replace(
+            self,
+            lines={key: cost for key, cost in self.lines.items() if is_profiled(key[0])},
+            texts={key: text for key, text in self.texts.items() if is_profiled(key[0])},
+        )
 
     @property
     def growth_rate_mb_per_sec(self) -> float | None:
@@ -255,12 +262,12 @@ def _unescape(text: str) -> str:
 def _stacks(document: _Document) -> tuple[StackSample, ...]:
     """Python stacks with their share of the run's CPU seconds; used where py-spy could not be."""
     merged: Counter[tuple[Frame, ...]] = Counter()
-    seconds: Counter[tuple[Frame, ...]] = Counter()
+    seconds: defaultdict[tuple[Frame, ...], float] = defaultdict(float)
     for texts, cost in document.stacks:
         frames = tuple(frame for text in texts if (frame := _frame(text)) is not None)
         if frames:
             merged[frames] += round(cost.count)
-            seconds[frames] += cost.python_time + cost.c_time  # type: ignore[assignment]
+            seconds[frames] += cost.python_time + cost.c_time
     return tuple(
         StackSample(frames=frames, cpu_sec=seconds[frames] * document.elapsed_time_sec, count=count)
         for frames, count in merged.items()

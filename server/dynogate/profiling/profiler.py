@@ -15,6 +15,7 @@ from dynogate.errors import ConfigurationError
 from dynogate.jobs.cancel import CancelToken
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.sandbox import sandbox_problem
+from dynogate.jobs.scratch import scratch_dir
 from dynogate.profiling import launch, targets
 from dynogate.profiling.interpreters import Interpreter, find_interpreter
 from dynogate.profiling.models import ProfileResult, RunOptions
@@ -57,7 +58,6 @@ class ScaleneProfiler:
         self.roots = (
             None if roots is None else tuple(Path(os.path.realpath(root)) for root in roots)
         )
-        launch.sweep()
 
     def profile_script(
         self,
@@ -81,8 +81,8 @@ class ScaleneProfiler:
         runnable = targets.script(
             script_path, self.roots, check_syntax=targets.same_python(options.python)
         )
-        with launch.Scratch() as scratch:
-            return self._profile(runnable, options, scratch, interpreter, cancel, on_progress)
+        with scratch_dir() as work:
+            return self._profile(runnable, options, work, interpreter, cancel, on_progress)
 
     def profile_code(
         self,
@@ -101,9 +101,9 @@ class ScaleneProfiler:
             ScriptNotFound, BadInterpreter, InvalidParams, NoProfileWritten: as above.
         """
         interpreter = self._interpreter(options)
-        with launch.Scratch() as scratch:
-            runnable = targets.code(code, scratch.code)
-            return self._profile(runnable, options, scratch, interpreter, cancel, on_progress)
+        with scratch_dir() as work:
+            runnable = targets.code(code, work / "code")
+            return self._profile(runnable, options, work, interpreter, cancel, on_progress)
 
     def profile_module(
         self,
@@ -121,8 +121,8 @@ class ScaleneProfiler:
         """
         interpreter = self._interpreter(options)
         runnable = targets.module(module, self.roots)
-        with launch.Scratch() as scratch:
-            return self._profile(runnable, options, scratch, interpreter, cancel, on_progress)
+        with scratch_dir() as work:
+            return self._profile(runnable, options, work, interpreter, cancel, on_progress)
 
     def _interpreter(self, options: RunOptions) -> Interpreter:
         launch.check_env(options.env)
@@ -132,7 +132,7 @@ class ScaleneProfiler:
         self,
         runnable: Runnable,
         options: RunOptions,
-        scratch: launch.Scratch,
+        work: Path,
         interpreter: Interpreter,
         cancel: CancelToken | None,
         on_progress: OnProgress | None,
@@ -146,7 +146,7 @@ class ScaleneProfiler:
         capture = launch.run(
             runnable,
             options,
-            scratch,
+            work,
             interpreter=interpreter,
             limits=self.limits,
             sandboxed=self.sandboxed,

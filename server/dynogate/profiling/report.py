@@ -42,8 +42,8 @@ def build_result(
         BadScript, BadInterpreter, ScriptNotFound, NoProfileWritten: see ``read_end``.
     """
     end = read_end(capture, runnable)
-    scalene = ProfileParser().parse(capture.raw)
     is_profiled = file_filter(runnable, options, libraries)
+    scalene = ProfileParser().parse(capture.raw).only(is_profiled)
     documents = [capture.samples] if capture.samples else []
     samples = read_samples(documents, is_profiled)
     return _Report(capture, runnable, options, end, scalene, samples).build(host, time_limit_sec)

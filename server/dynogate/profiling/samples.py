@@ -19,7 +19,7 @@ MAX_STACKS = 20_000
 MAX_DEPTH = 256
 """Frames kept of one stack: the outermost quarter and the innermost three quarters."""
 
-_ENTRY = PurePath("dynogate") / "profiling" / "child" / "entry.py"
+_CHILD = ("dynogate", "profiling", "child")
 _RUN_NAMES = ("_run_once", "_run_module")
 _FORK_FILE = PurePath("multiprocessing") / "process.py"
 
@@ -122,7 +122,7 @@ def _distinct(document: _Speedscope, frame_count: int) -> Counter[tuple[int, ...
         {
             stack: count
             for stack, count in stacks.items()
-            if stack and 0 <= min(stack) and max(stack) < frame_count
+            if stack and min(stack) >= 0 and max(stack) < frame_count
         }
     )
 
@@ -132,11 +132,9 @@ def _role(frame: RawFrame) -> _Role:
         return _Role.NOTE
     path = PurePath(frame.file)
     bare = frame.function.rpartition(".")[2]
-    if path.parts[-4:] == _ENTRY.parts:
+    if path.parts[-4:-1] == _CHILD:
         return _Role.RUN if bare in _RUN_NAMES else _Role.OVERHEAD
-    if path.parts[-4:-1] == _ENTRY.parts[:-1]:
-        return _Role.OVERHEAD
-    if path.parent.name == "scalene" and path.parts[-3:-2] != ():
+    if path.parent.name == "scalene":
         is_wrapper = path.name.startswith("replacement_") or "wrapper" in bare
         return _Role.WRAPPER if is_wrapper else _Role.OVERHEAD
     if path.parts[-2:] == _FORK_FILE.parts and bare == "_bootstrap":

@@ -1,4 +1,4 @@
-"""Source texts and what can be read off them: a line's text, its function, the functions' ranges."""
+"""Source texts and what can be read off them: the text of a line, and the function it is in."""
 
 import ast
 from bisect import bisect_right
