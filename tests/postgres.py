@@ -46,7 +46,7 @@ class PostgresCluster:
         """Start the server and wait until it takes connections."""
         options = (
             f"-k {self.directory} -p {self.port} -h 127.0.0.1 -F "
-            "-c synchronous_commit=off -c full_page_writes=off -c max_connections=60"
+            "-c full_page_writes=off -c max_connections=60"
         )
         data, log = str(self.directory / "data"), str(self.directory / "log")
         self._run("pg_ctl", "start", "-D", data, "-l", log, "-w", "-t", "60", "-o", options)

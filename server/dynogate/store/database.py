@@ -135,13 +135,13 @@ class Database:
         """Shrink SQLite's file where a quarter of it is unused.
 
         At most ``max_pages`` (of 4 KiB; None: all) in one call, so that no caller waits for long.
-
         Without effect on PostgreSQL, whose autovacuum does it, and while the file is locked:
         the space is reused by what is stored next anyway.
         """
         if not self.is_sqlite:
             return
-        with suppress(StoreUnavailable), store_faults(), self.engine.connect() as connection:
+        unable = suppress(StoreUnavailable, sqlite3.OperationalError)
+        with unable, store_faults(), self.engine.connect() as connection:
             free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             connection.rollback()

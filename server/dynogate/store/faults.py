@@ -53,6 +53,10 @@ _ADVICE = (
         "the database or its tables are missing. Create the database and restart the gateway.",
     ),
     (
+        "already exists",
+        "something else has a table of the same name there. Point its URL at an empty database.",
+    ),
+    (
         "connection",
         "the database server cannot be reached. Check that it runs and that the store's URL is "
         "right; the gateway reconnects by itself.",
