@@ -6,10 +6,23 @@ of a loop gets its neighbours' time. py-spy reads the interpreter's own instruct
 
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 RATE = 100
-"""Samples a second of each running thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample.
+
+    Attributes:
+        rate: samples a second of each thread.
+        idle: also of threads that wait; without, waiting costs nothing.
+    """
+
+    rate: int = RATE
+    idle: bool = False
 
 
 def find_py_spy() -> str | None:
@@ -18,16 +31,11 @@ def find_py_spy() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("py-spy")
 
 
-def py_spy_command(output: Path, *, rate: int = RATE, idle: bool = False) -> list[str]:
+def py_spy_command(output: Path, sampling: Sampling) -> list[str]:
     """The command, to which ``--pid`` is added; empty where py-spy is not installed.
 
-    Not ``--function``, which would report the first line of each function; ``--idle`` only where
-    waiting is to be seen too. ``--nonblocking``: the program is never stopped.
-
-    Args:
-        output: where it writes its document.
-        rate: samples a second.
-        idle: whether threads that wait are sampled too.
+    Not ``--function``, which would report the first line of each function. ``--nonblocking``: the
+    program is never stopped.
     """
     executable = find_py_spy()
     if executable is None:
@@ -35,6 +43,7 @@ def py_spy_command(output: Path, *, rate: int = RATE, idle: bool = False) -> lis
     return [
         executable,
         *("record", "--subprocesses", "--nonblocking", "--full-filenames"),
-        *("--format", "speedscope", "--rate", str(rate), "--output", str(output)),
-        *(("--idle",) if idle else ()),
+        *("--format", "speedscope", "--output", str(output)),
+        *("--rate", str(sampling.rate)),
+        *(["--idle"] if sampling.idle else []),
     ]

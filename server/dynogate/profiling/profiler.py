@@ -20,6 +20,7 @@ from dynogate.profiling import launch, targets
 from dynogate.profiling.interpreters import Interpreter, find_interpreter
 from dynogate.profiling.models import ProfileResult, RunOptions
 from dynogate.profiling.report import build_result
+from dynogate.profiling.supervised import Surroundings, check_env
 from dynogate.profiling.targets import Runnable
 
 OnProgress = Callable[[float, float | None, str], None]
@@ -125,7 +126,7 @@ class ScaleneProfiler:
             return self._profile(runnable, options, work, interpreter, cancel, on_progress)
 
     def _interpreter(self, options: RunOptions) -> Interpreter:
-        launch.check_env(options.env)
+        check_env(options.env)
         return find_interpreter(options.python)
 
     def _profile(
@@ -137,27 +138,21 @@ class ScaleneProfiler:
         cancel: CancelToken | None,
         on_progress: OnProgress | None,
     ) -> ProfileResult:
-        limit = min(options.timeout_seconds, self.limits.timeout_sec)
+        surroundings = Surroundings(
+            runnable=runnable,
+            options=options,
+            interpreter=interpreter,
+            limits=self.limits,
+            sandboxed=self.sandboxed,
+            work=work,
+        )
+        limit = surroundings.time_limit_sec
 
         def on_tick(elapsed: float) -> None:
             if on_progress is not None:
                 on_progress(elapsed, limit, f"running {runnable.target.name}")
 
-        capture = launch.run(
-            runnable,
-            options,
-            work,
-            interpreter=interpreter,
-            limits=self.limits,
-            sandboxed=self.sandboxed,
-            cancel=cancel,
-            on_tick=on_tick,
-        )
+        capture = launch.run(surroundings, cancel=cancel, on_tick=on_tick)
         return build_result(
-            capture,
-            runnable,
-            options,
-            libraries=interpreter.libraries,
-            host=platform.node(),
-            time_limit_sec=limit,
+            capture, runnable, options, libraries=interpreter.libraries, host=platform.node()
         )

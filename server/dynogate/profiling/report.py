@@ -34,7 +34,6 @@ def build_result(
     *,
     libraries: Sequence[Path],
     host: str,
-    time_limit_sec: float,
 ) -> ProfileResult:
     """The profile of a run.
 
@@ -46,7 +45,7 @@ def build_result(
     scalene = ProfileParser().parse(capture.raw).only(is_profiled)
     documents = [capture.samples] if capture.samples else []
     samples = read_samples(documents, is_profiled)
-    return _Report(capture, runnable, options, end, scalene, samples).build(host, time_limit_sec)
+    return _Report(capture, runnable, options, end, scalene, samples).build(host)
 
 
 def file_filter(
@@ -92,7 +91,7 @@ class _Report:
         self._uses_py_spy = samples.total >= MIN_SAMPLES
         self._rename = {runnable.argument: CODE_NAME} if runnable.kind == "code" else {}
 
-    def build(self, host: str, time_limit_sec: float) -> ProfileResult:
+    def build(self, host: str) -> ProfileResult:
         capture, scalene = self._capture, self._scalene
         sources = self._sources()
         rename = self._rename
@@ -109,7 +108,7 @@ class _Report:
             target=self._runnable.target,
             options=self._options,
             environment=self._environment(host),
-            summary=self._summary(time_limit_sec),
+            summary=self._summary(),
             line_sampler="py-spy" if self._uses_py_spy else "scalene",
             files=build_files(lines, sources, texts),
             stacks=stacks if self._options.stacks else (),
@@ -140,7 +139,7 @@ class _Report:
             sandboxed=self._capture.sandboxed,
         )
 
-    def _summary(self, time_limit_sec: float) -> ProfileSummary:
+    def _summary(self) -> ProfileSummary:
         capture, scalene = self._capture, self._scalene
         ending = capture.ending
         elapsed = (ending and ending.elapsed_sec) or scalene.elapsed_sec
