@@ -105,7 +105,8 @@ def test_the_start_is_told_with_the_pid_of_the_command(python: RunPython, marker
     """Another profiler can attach to this pid from outside, sandbox or not."""
     seen: list[list[str]] = []
     python(
-        "import time; time.sleep(0.3)", on_start=lambda pid: seen.append(psutil.Process(pid).cmdline())
+        "import time; time.sleep(0.3)",
+        on_start=lambda pid: seen.append(psutil.Process(pid).cmdline()),
     )
     assert len(seen) == 1
     assert seen[0][0] == sys.executable
@@ -171,7 +172,7 @@ def test_a_missing_working_directory_is_named(sandbox: bool) -> None:
 @pytest.mark.parametrize("sandbox", [False, pytest.param(True, marks=needs_bwrap)])
 def test_a_file_that_is_no_program_is_refused(sandbox: bool) -> None:
     """The error says why it cannot be executed."""
-    with pytest.raises(ToolError, match="cannot be executed: .*Permission denied"):
+    with pytest.raises(ToolError, match=r"cannot be executed: .*Permission denied"):
         run_child(spec("/etc/passwd", sandbox=sandbox))
 
 

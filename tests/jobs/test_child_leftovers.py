@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 
 import psutil
@@ -30,7 +29,9 @@ def orphan(*prepare):
         os._exit(0)
     os.wait()
 def ignore(): signal.signal(signal.SIGTERM, signal.SIG_IGN)
-def strip(): os.execve(sys.executable, [sys.executable, '-ISc', 'import time; time.sleep(60)', sys.argv[1]], {})
+def strip():
+    sleeper = [sys.executable, '-ISc', 'import time; time.sleep(60)', sys.argv[1]]
+    os.execve(sys.executable, sleeper, {})
 """
 
 
@@ -106,11 +107,7 @@ def test_a_fork_bomb_is_stopped(python: RunPython) -> None:
     result = python(
         """
         import os, time
-        deadline = time.monotonic() + 20
-        made = 0
-        while time.monotonic() < deadline and made < 300:
-            try: made += os.fork() != 0
-            except OSError: pass
+        for _ in range(8): os.fork()  # 256 in the end
         time.sleep(60)
         """,
         limits=Limits(timeout_sec=30, processes=20, grace_sec=1),
@@ -164,7 +161,9 @@ def test_everything_dies_with_the_gateway(marker: str, sandboxed: bool) -> None:
         if sandboxed
         else "sandbox = None"
     )
-    source = GATEWAY.format(setting=setting, program=ORPHAN + "orphan(ignore, strip)\ntime.sleep(60)")
+    source = GATEWAY.format(
+        setting=setting, program=ORPHAN + "orphan(ignore, strip)\ntime.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", source, marker]) as gateway:
         # The gateway, the program, and its daemon (bubblewrap shows the marker as well).
         assert eventually(lambda: len(marked_processes(marker)) >= (5 if sandboxed else 3))

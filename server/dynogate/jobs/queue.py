@@ -22,6 +22,7 @@ OnProgress = Callable[[float, float | None, str], None]
 _FIRST_GUESS_SEC = 5.0  # how long a job takes, before any has ended
 _REMEMBERED = 32
 _RETRY_SEC = (1.0, 120.0)
+_GONE = "the caller went away"
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +114,8 @@ class JobQueue:
                     )
                 await self._wait_for_place(handle)
             except BaseException as error:
+                if isinstance(error, asyncio.CancelledError):
+                    handle.cancel.cancel(str(error) or _GONE)
                 await self._write(self._note_end, handle, error)
                 raise
             try:
@@ -191,7 +194,6 @@ class JobQueue:
             except asyncio.CancelledError:
                 if not place.cancelled() and place.exception() is None:
                     self._release()  # the place came at the same moment
-                handle.cancel.cancel("the caller went away")
                 raise
 
     def _release(self) -> None:
@@ -212,7 +214,7 @@ class JobQueue:
         try:
             result = await asyncio.shield(future)
         except asyncio.CancelledError as error:
-            handle.cancel.cancel(str(error) or "the caller went away")
+            handle.cancel.cancel(str(error) or _GONE)
             await _settled(future)
             raise
         self._durations.append(time.monotonic() - began)

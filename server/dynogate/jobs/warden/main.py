@@ -15,7 +15,10 @@ from .output import BoundedOutput
 from .spawn import NotStarted, adopt_orphans, ignore_signals, start
 
 SCAN_SEC = 0.05
-_SCAN_SHARE = 50  # a scan is followed by a pause of at least this many times its own duration
+_SCAN_SHARE = 50  # a scan is followed by a pause of at least this many times its own duration,
+_TIGHT_SCAN_SEC = 0.01  # over half of a limit: a fork bomb doubles within milliseconds
+_TIGHT_SHARE = 10
+_MAX_SCAN_SEC = 0.2  # and in no case by a longer one than this
 _SETUP_SEC = 1.0  # a sandbox is looked at every few milliseconds until its command executes
 _SETUP_SCAN_SEC = 0.002
 _SWEEP_SEC = 10.0  # longer than this, a process hangs inside the kernel and will die when it can
@@ -111,7 +114,7 @@ class Warden:
     def _started(self, pid: int) -> None:
         self.command = pid
         self.began = time.monotonic()
-        self.next_scan = self.began + SCAN_SEC / 4
+        self.next_scan = self.began + _TIGHT_SCAN_SEC
         with contextlib.suppress(OSError):  # the gateway is gone: the next poll says so
             os.write(self.control, b"%d\n" % pid)
 
@@ -227,11 +230,15 @@ class Warden:
         self.peak_mb = max(self.peak_mb, memory_mb)
         self._judge("memory_exceeded", memory_mb / self.order.memory_mb, _HARD_MEMORY)
         self._judge("processes_exceeded", len(payload) / self.order.processes, _HARD_PROCESSES)
-        spent = time.monotonic() - now
-        pause = SCAN_SEC if memory_mb < self.order.memory_mb / 2 else SCAN_SEC / 4
-        if self.command is None and now < self.began + _SETUP_SEC:
-            pause = _SETUP_SCAN_SEC
-        self.next_scan = now + max(pause, _SCAN_SHARE * spent)
+        tight = max(memory_mb / self.order.memory_mb, len(payload) / self.order.processes) > 0.5
+        self.next_scan = now + self._pause(time.monotonic() - now, tight=tight)
+
+    def _pause(self, spent: float, *, tight: bool) -> float:
+        """Seconds from a scan that took ``spent`` to the next: little where it may matter soon."""
+        if self.command is None and time.monotonic() < self.began + _SETUP_SEC:
+            return _SETUP_SCAN_SEC
+        least, share = (_TIGHT_SCAN_SEC, _TIGHT_SHARE) if tight else (SCAN_SEC, _SCAN_SHARE)
+        return min(max(least, share * spent), _MAX_SCAN_SEC)
 
     def _memory_mb(self, payload: list[int]) -> float:
         files = 0.0
