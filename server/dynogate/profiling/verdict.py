@@ -1,0 +1,146 @@
+"""The verdict on repeated runs: is the program slower, faster, the same, or not known."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from dynogate.profiling.comparison import Measure, MeasureName, Verdict
+from dynogate.profiling.statistics import mann_whitney, median_ratio
+
+MARGIN = 0.05
+"""Changes up to this share are no change: ten runs of the same code spread by about as much."""
+
+ALPHA = 0.01
+"""The chance of a false alarm, over all looks at the data together."""
+
+_FIRST_LOOK = 0.008
+"""What the first look spends of it: five against five runs reach 0.0079 at the least."""
+
+FEWEST_RUNS = 5
+
+CPU_BOUND = 0.5
+"""CPU seconds over wall-clock seconds above which a program is judged by its CPU seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One run without the profiler.
+
+    Attributes:
+        cpu_sec: user and system CPU of the program and of the children it waited for.
+        wall_sec: wall clock, without the interpreter's start.
+        queued_sec: of that, what its main thread waited for a processor; 0 where unknown.
+        status: exit status.
+    """
+
+    cpu_sec: float
+    wall_sec: float
+    queued_sec: float = 0.0
+    status: int
+
+    @property
+    def cpu_share(self) -> float:
+        """CPU seconds over the time in which it could have computed.
+
+        A busy machine makes every program wait; that does not make it one that waits by itself.
+        """
+        return self.cpu_sec / max(self.wall_sec - self.queued_sec, 1e-9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict and the figures it rests on."""
+
+    verdict: Verdict
+    decided_by: MeasureName
+    cpu: Measure | None
+    wall: Measure
+    alpha: float
+
+    @property
+    def measure(self) -> Measure:
+        """The measure that decided."""
+        return self.cpu if self.decided_by is MeasureName.CPU and self.cpu else self.wall
+
+    @property
+    def other(self) -> Measure | None:
+        """The measure that did not decide."""
+        return self.wall if self.decided_by is MeasureName.CPU else self.cpu
+
+
+def looks(runs: int, most: int) -> Iterator[tuple[int, float]]:
+    """When to look at the data, and what each look may spend of the error rate.
+
+    The runs double from look to look. The shares add up to ``ALPHA``, so that the chance of any
+    false alarm stays below it (Bonferroni; O'Brien and Fleming's boundaries spend less early, but
+    no five runs could pass theirs).
+
+    Args:
+        runs: runs a side before the first look.
+        most: runs a side before the last.
+    """
+    sizes = [runs]
+    while sizes[-1] < most:
+        sizes.append(min(2 * sizes[-1], most))
+    if len(sizes) == 1:
+        yield runs, ALPHA
+        return
+    yield runs, _FIRST_LOOK
+    for size in sizes[1:]:
+        yield size, (ALPHA - _FIRST_LOOK) / (len(sizes) - 1)
+
+
+def judge(before: Sequence[Timing], after: Sequence[Timing], alpha: float) -> Judgement:
+    """Weigh the runs of both sides.
+
+    A change is found where the exact Mann-Whitney test gives p < ``alpha`` **and** the 95 %
+    interval of the median ratio lies wholly beyond ``MARGIN``; no change where that interval lies
+    wholly within it.
+
+    Raises:
+        ValueError: a side has no runs.
+    """
+    cpu = _measure(MeasureName.CPU, [run.cpu_sec for run in before], [run.cpu_sec for run in after])
+    wall = _measure(
+        MeasureName.WALL, [run.wall_sec for run in before], [run.wall_sec for run in after]
+    )
+    name = bound_by(median(run.cpu_share for run in before), median(run.cpu_share for run in after))
+    return Judgement(
+        verdict=beyond(cpu if name is MeasureName.CPU else wall, alpha),
+        decided_by=name,
+        cpu=cpu,
+        wall=wall,
+        alpha=alpha,
+    )
+
+
+def bound_by(*cpu_shares: float) -> MeasureName:
+    """CPU where each side computes for more than half of the time; a side that waits needs wall."""
+    return MeasureName.CPU if min(cpu_shares) > CPU_BOUND else MeasureName.WALL
+
+
+def beyond(measure: Measure, alpha: float) -> Verdict:
+    """The verdict on one measure."""
+    low, high, p_value = measure.ratio_low, measure.ratio_high, measure.p_value
+    if low is None or high is None or p_value is None:
+        return Verdict.INCONCLUSIVE
+    if p_value < alpha and low > 1 + MARGIN:
+        return Verdict.REGRESSION
+    if p_value < alpha and high < 1 - MARGIN:
+        return Verdict.IMPROVEMENT
+    return Verdict.NO_CHANGE if low >= 1 - MARGIN and high <= 1 + MARGIN else Verdict.INCONCLUSIVE
+
+
+def _measure(name: MeasureName, before: Sequence[float], after: Sequence[float]) -> Measure:
+    ratio = median_ratio(before, after)
+    return Measure(
+        name=name,
+        before_sec=median(before),
+        after_sec=median(after),
+        ratio=ratio.ratio,
+        ratio_low=ratio.low,
+        ratio_high=ratio.high,
+        p_value=mann_whitney(before, after),
+        runs_before=len(before),
+        runs_after=len(after),
+    )
