@@ -30,7 +30,7 @@ def by_py_spy(program: Program, folder: Path) -> list[tuple[Spot, float]]:
     command += ["--full-filenames", "--", sys.executable, str(script)]
     _run(command, folder)
     counts: Counter[Spot] = Counter()
-    for line in out.read_text().splitlines():
+    for line in out.read_text().splitlines() if out.exists() else ():
         stack, _, count = line.rpartition(" ")
         for frame in reversed(stack.split(";")):
             place = frame.rpartition("(")[2].rstrip(")")
@@ -50,7 +50,7 @@ def by_line_clock(
     _run([sys.executable, clock, str(out), str(script), str(limit_sec)])
     costs = {
         Spot(Path(file).relative_to(folder).as_posix(), lineno): max(0.0, seconds)
-        for file, lineno, seconds in json.loads(out.read_text())
+        for file, lineno, seconds in (json.loads(out.read_text()) if out.exists() else ())
     }
     return _shares(costs)
 
@@ -85,7 +85,9 @@ def main(match: str = "cpu_", *, clock_limit_sec: float = CLOCK_LIMIT_SEC) -> in
         doubtful += not good
         planted = " ".join(map(str, sorted(program.hot)))
         told = "children, not seen" if forks else _describe(clock)
-        table.add_row(program.name, planted, _describe(spy), told, "" if good else "DOUBTFUL")
+        row = (program.name, planted, _describe(spy), told, "" if good else "DOUBTFUL")
+        table.add_row(*row)
+        sys.stderr.write("  |  ".join(row) + "\n")
     Console(width=200).print(table)
     return 1 if doubtful else 0
 
