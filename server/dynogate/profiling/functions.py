@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from dynogate.profiling.models import FileProfile, Frame, Model, ProfileResult
+from dynogate.profiling.models import FileProfile, Frame, FunctionProfile, Model, ProfileResult
 from dynogate.profiling.syntax import Sources, main_files
 from dynogate.profiling.text import Column, clip, mb, percent, plural, seconds, table
 
@@ -128,19 +128,22 @@ def _call_lines(row: FunctionCost) -> list[str]:
     return lines
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Tally:
     """Seconds and MB of one function while the stacks and lines are being counted."""
 
+    key: FunctionKey
+    profiled: bool
     first_seen: int
+    last_stack: int = -1
     self_sec: float = 0.0
     inclusive_sec: float = 0.0
     recursive: bool = False
     line_percent: float = 0.0
     malloc_mb: float = 0.0
     retained_mb: float | None = None
-    callers: dict[FunctionKey, float] = field(default_factory=lambda: defaultdict(float))
-    callees: dict[FunctionKey, float] = field(default_factory=lambda: defaultdict(float))
+    callers: dict["_Tally", float] = field(default_factory=lambda: defaultdict(float))
+    callees: dict["_Tally", float] = field(default_factory=lambda: defaultdict(float))
 
 
 class _Names:
@@ -153,38 +156,34 @@ class _Names:
         }
         for main in main_files(profile.target):  # it may only call others, and cost nothing
             self._lines.setdefault(main, {})
-        self._known: dict[tuple[str, str, int], FunctionKey] = {}
 
     def profiled(self, file: str) -> bool:
         return file in self._lines
 
     def key(self, frame: Frame) -> FunctionKey:
-        place = (frame.file, frame.function, frame.lineno)
-        found = self._known.get(place)
-        if found is None:
-            found = self._known[place] = FunctionKey(frame.file, self._qualified(frame))
-        return found
+        name = self._lines.get(frame.file, {}).get(frame.lineno)
+        if name is None:
+            around = (
+                function.name
+                for function in self._functions(frame.file)
+                if function.first_lineno <= frame.lineno <= function.last_lineno
+                and _same(function.name, frame.function)
+            )
+            name = next(around, frame.function)
+        elif not _same(name, frame.function) and frame.function not in _FOLDED:
+            name = frame.function
+        return FunctionKey(frame.file, name)
 
     def first_line(self, key: FunctionKey, *, seen: int) -> int:
         """The line of the def where the profile knows it, else ``seen``."""
         if key.function == "<module>":
             return 1
-        part = self._files.get(key.file)
-        known = (f.first_lineno for f in part.functions if f.name == key.function) if part else ()
-        return next(iter(known), seen)
+        known = (f.first_lineno for f in self._functions(key.file) if f.name == key.function)
+        return next(known, seen)
 
-    def _qualified(self, frame: Frame) -> str:
-        name = self._lines.get(frame.file, {}).get(frame.lineno)
-        if name is None:
-            part = self._files.get(frame.file)
-            around = (
-                function.name
-                for function in (part.functions if part else ())
-                if function.first_lineno <= frame.lineno <= function.last_lineno
-                and _same(function.name, frame.function)
-            )
-            return next(around, frame.function)
-        return name if _same(name, frame.function) or frame.function in _FOLDED else frame.function
+    def _functions(self, file: str) -> Sequence[FunctionProfile]:
+        part = self._files.get(file)
+        return part.functions if part else ()
 
 
 def _same(qualified: str, name: str) -> bool:
@@ -199,12 +198,14 @@ class FunctionTable:
         self._sources = sources
         self._names = _Names(profile)
         self._tallies: dict[FunctionKey, _Tally] = {}
+        self._places: dict[tuple[str, str, int], _Tally] = {}
         self._total_sec = sum(stack.cpu_sec for stack in profile.stacks)
-        for stack in profile.stacks:
-            self._count_stack(stack.frames, stack.cpu_sec)
+        for number, stack in enumerate(profile.stacks):
+            self._count_stack(number, stack.frames, stack.cpu_sec)
         for part in profile.files:
             self._count_lines(part)
-        self._rows = sorted(self._tallies, key=self._order)
+        rows = (tally for tally in self._tallies.values() if tally.profiled)
+        self._rows = sorted(rows, key=self._order)
 
     def summary(self, top_n: int) -> FunctionSummary:
         """The ``top_n`` functions with the most self time."""
@@ -212,35 +213,40 @@ class FunctionTable:
         has_stacks = self._total_sec > 0
         return FunctionSummary(
             profile_id=self._profile.profile_id,
-            functions=tuple(self._row(key) for key in self._rows[:top_n]),
+            functions=tuple(self._row(tally) for tally in self._rows[:top_n]),
             functions_seen=len(self._rows),
             has_stacks=has_stacks,
             notes=notes if has_stacks else (*notes, NO_STACKS),
         )
 
-    def _count_stack(self, frames: Sequence[Frame], cpu_sec: float) -> None:
-        keys = [self._names.key(frame) for frame in frames]
-        seen: set[FunctionKey] = set()
-        edges: set[tuple[FunctionKey, FunctionKey]] = set()
+    def _count_stack(self, number: int, frames: Sequence[Frame], cpu_sec: float) -> None:
+        edges: set[tuple[_Tally, _Tally]] = set()
+        caller: _Tally | None = None
         owner: _Tally | None = None
-        for depth, (frame, key) in enumerate(zip(frames, keys, strict=True)):
-            if depth and keys[depth - 1] != key:
-                edges.add((keys[depth - 1], key))
-            if not self._names.profiled(key.file):
-                continue
-            owner = self._tally(key, frame.lineno)
-            if key not in seen:
-                seen.add(key)
-                owner.inclusive_sec += cpu_sec
-                if depth:
-                    owner.callers[keys[depth - 1]] += cpu_sec
-            elif frame.function not in _FOLDED:
-                owner.recursive = True
+        for frame in frames:
+            place = (frame.file, frame.function, frame.lineno)
+            tally = self._places.get(place) or self._resolve(frame)
+            if caller is not None and caller.profiled and caller is not tally:
+                edges.add((caller, tally))
+            if tally.profiled:
+                owner = tally
+                if tally.last_stack != number:
+                    tally.last_stack = number
+                    tally.inclusive_sec += cpu_sec
+                    if caller is not None:
+                        tally.callers[caller] += cpu_sec
+                elif frame.function not in _FOLDED:
+                    tally.recursive = True
+            caller = tally
         if owner is not None:
             owner.self_sec += cpu_sec
-        for caller, callee in edges:
-            if caller in self._tallies:
-                self._tallies[caller].callees[callee] += cpu_sec
+        for above, below in edges:
+            above.callees[below] += cpu_sec
+
+    def _resolve(self, frame: Frame) -> _Tally:
+        tally = self._tally(self._names.key(frame), frame.lineno)
+        self._places[frame.file, frame.function, frame.lineno] = tally
+        return tally
 
     def _count_lines(self, part: FileProfile) -> None:
         for line in part.lines:
@@ -255,27 +261,23 @@ class FunctionTable:
     def _tally(self, key: FunctionKey, lineno: int) -> _Tally:
         tally = self._tallies.get(key)
         if tally is None:
-            tally = self._tallies[key] = _Tally(first_seen=lineno)
+            profiled = self._names.profiled(key.file)
+            tally = self._tallies[key] = _Tally(key=key, profiled=profiled, first_seen=lineno)
         elif lineno < tally.first_seen:
             tally.first_seen = lineno
         return tally
 
-    def _order(self, key: FunctionKey) -> tuple[float, float, str, str]:
-        tally = self._tallies[key]
-        return (
-            -round(self._self_percent(tally), 2),
-            -round(tally.inclusive_sec, 4),
-            key.file,
-            key.function,
-        )
+    def _order(self, tally: _Tally) -> tuple[float, float, FunctionKey]:
+        own = round(self._self_percent(tally), 2)
+        return -own, -round(tally.inclusive_sec, 4), tally.key
 
     def _self_percent(self, tally: _Tally) -> float:
         if self._total_sec > 0:
             return 100 * tally.self_sec / self._total_sec
         return tally.line_percent
 
-    def _row(self, key: FunctionKey) -> FunctionCost:
-        tally = self._tallies[key]
+    def _row(self, tally: _Tally) -> FunctionCost:
+        key = tally.key
         stacks = self._total_sec > 0
         memory = self._profile.options.memory
         lineno = self._names.first_line(key, seen=tally.first_seen)
@@ -298,13 +300,13 @@ class FunctionTable:
         )
 
 
-def _neighbours(shares: Mapping[FunctionKey, float], inclusive_sec: float) -> tuple[Neighbour, ...]:
-    largest = sorted(shares.items(), key=lambda item: (-item[1], item[0]))[:_MOST_NEIGHBOURS]
+def _neighbours(shares: Mapping[_Tally, float], inclusive_sec: float) -> tuple[Neighbour, ...]:
+    largest = sorted(shares.items(), key=lambda item: (-item[1], item[0].key))[:_MOST_NEIGHBOURS]
     return tuple(
         Neighbour(
-            file=key.file,
-            function=key.function,
+            file=tally.key.file,
+            function=tally.key.function,
             percent=round(100 * sec / inclusive_sec, 2) if inclusive_sec else 0.0,
         )
-        for key, sec in largest
+        for tally, sec in largest
     )
