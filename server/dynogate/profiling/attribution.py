@@ -57,7 +57,7 @@ class _Mixes:
 
 
 def to_stacks(
-    samples: Samples, rate: int, rename: Mapping[str, str], sources: SourceIndex
+    samples: Samples, seconds_per_sample: float, rename: Mapping[str, str], sources: SourceIndex
 ) -> tuple[StackSample, ...]:
     """The stacks with the program's own names for its functions, the most frequent first."""
     names: dict[RawFrame, Frame] = {}
@@ -68,7 +68,7 @@ def to_stacks(
                 names[frame] = _frame(frame, rename, sources)
         stacks[tuple(names[frame] for frame in stack)] += count
     return tuple(
-        StackSample(frames=frames, cpu_sec=count / rate, count=count)
+        StackSample(frames=frames, cpu_sec=count * seconds_per_sample, count=count)
         for frames, count in stacks.most_common()
     )
 

@@ -46,7 +46,7 @@ class About(msgspec.Struct):
 
 
 class RaisedError(msgspec.Struct):
-    """An exception as the child recorded it."""
+    """An exception as the child recorded it; ``file`` and ``lineno`` are a syntax error's."""
 
     type: str
     message: str
@@ -54,6 +54,7 @@ class RaisedError(msgspec.Struct):
     file: str | None
     lineno: int | None
     text: str | None
+    places: list[tuple[str, int]]
 
 
 class Ending(msgspec.Struct):
@@ -63,8 +64,8 @@ class Ending(msgspec.Struct):
     status: int | None = None
     runs: int = 0
     error: RaisedError | None = None
-    cpu_sec: float | None = None
-    elapsed_sec: float | None = None
+    cpu_sec: float = 0.0
+    elapsed_sec: float = 0.0
     message: str = ""
 
 

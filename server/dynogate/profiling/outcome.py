@@ -2,6 +2,7 @@
 
 import re
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dynogate.errors import BadInterpreter, NoProfileWritten, ScriptNotFound
@@ -9,6 +10,7 @@ from dynogate.jobs.child import ChildEnd
 from dynogate.profiling.interpreters import SCALENE_VERSION
 from dynogate.profiling.launch import Capture, RaisedError
 from dynogate.profiling.models import Outcome, ScriptError
+from dynogate.profiling.supervised import CHILD
 from dynogate.profiling.targets import CODE_NAME, Runnable, bad_syntax
 
 _BY_END = {
@@ -21,6 +23,7 @@ _LIMIT_NAMES = {
     ChildEnd.MEMORY_EXCEEDED: "memory",
     ChildEnd.PROCESSES_EXCEEDED: "number of processes",
 }
+_CHILD_FOLDER = str(CHILD)
 _CRASH_PLACE = re.compile(r'  File "(?P<file>.+)", line (?P<lineno>\d+) in (?P<function>.+)')
 
 
@@ -39,8 +42,8 @@ class End:
     notes: tuple[str, ...] = ()
 
 
-def read_end(capture: Capture, runnable: Runnable) -> End:
-    """How the program ended.
+def read_end(capture: Capture, runnable: Runnable, is_profiled: Callable[[str], bool]) -> End:
+    """How the program ended; an error's place is its innermost frame in a profiled file.
 
     Raises:
         BadScript: the target interpreter could not compile it.
@@ -55,9 +58,9 @@ def read_end(capture: Capture, runnable: Runnable) -> End:
         status = ending.status
     if child.end in _BY_END:
         return End(outcome=_BY_END[child.end], status=capture.status, notes=(_partial(capture),))
-    error = _script_error(ending.error, runnable) if ending and ending.error else None
     if status < 0 or ending is None:
-        return _crash(capture, runnable, status)
+        return _crash(capture, runnable, status, is_profiled)
+    error = _script_error(ending.error, runnable, is_profiled) if ending.error else None
     outcome = Outcome.FAILED if status != 0 else Outcome.COMPLETED
     notes = (_leftovers(child.leftovers),) if child.leftovers else ()
     return End(outcome=outcome, status=status, error=error, notes=notes)
@@ -71,8 +74,10 @@ def _refuse_what_never_ran(capture: Capture, runnable: Runnable) -> None:
             f"Scalene cannot be imported by '{python}' ({ending.message}). "
             f"Run: {python} -m pip install scalene=={SCALENE_VERSION}"
         )
-    if ending is not None and ending.how == "no_module":
-        raise ScriptNotFound(f"Module '{runnable.target.name}' cannot be run: {ending.message}")
+    if ending is not None and ending.how == "no_module" and ending.error:
+        raise ScriptNotFound(
+            f"Module '{runnable.target.name}' cannot be run: {ending.error.message}."
+        )
     if ending is not None and ending.how == "bad_script" and ending.error:
         error = ending.error
         raise bad_syntax(error.file or runnable.argument, error.lineno, error.message, error.text)
@@ -94,6 +99,8 @@ def _partial(capture: Capture) -> str:
         what = (
             f"Stopped over its limit of {_LIMIT_NAMES[child.end]} ({child.max_rss_mb:.0f} MB used)"
         )
+    if capture.ending is None and capture.samples is None:
+        return f"{what}, before the program got going: interpreter and profiler start within it."
     return f"{what}: the profile covers the time until then."
 
 
@@ -101,16 +108,21 @@ def _leftovers(count: int) -> str:
     return f"{count} process(es) that the program had left running were ended."
 
 
-def _crash(capture: Capture, runnable: Runnable, status: int) -> End:
+def _crash(
+    capture: Capture, runnable: Runnable, status: int, is_profiled: Callable[[str], bool]
+) -> End:
     """Ended by a signal, or in a way that ran none of our code any more."""
     name = _signal_name(status)
-    place = _CRASH_PLACE.search(capture.crash)
+    headline, frames = _fault(capture.crash)
+    found = filter(None, map(_CRASH_PLACE.match, frames))
+    places = [(match["file"], int(match["lineno"])) for match in found]
+    file, lineno = _innermost(places, is_profiled)
     error = ScriptError(
         type=name,
-        message=capture.crash.splitlines()[0] if capture.crash else f"ended by {name}",
-        traceback=_named(capture.crash, runnable),
-        file=_named(place["file"], runnable) if place else None,
-        lineno=int(place["lineno"]) if place else None,
+        message=headline or f"ended by {name}",
+        traceback=named("\n".join([headline, *frames]), runnable),
+        file=named(file, runnable) if file else None,
+        lineno=lineno,
     )
     return End(
         outcome=Outcome.CRASHED,
@@ -118,6 +130,18 @@ def _crash(capture: Capture, runnable: Runnable, status: int) -> End:
         error=error,
         notes=(f"The program was ended by {name}: the profile covers the time until then.",),
     )
+
+
+def _fault(text: str) -> tuple[str, list[str]]:
+    """What the fault handler wrote: its headline, and the program's frames, innermost first."""
+    lines = text.splitlines()
+    frames: list[str] = []
+    for line in lines:
+        if _CHILD_FOLDER in line:
+            break
+        if _CRASH_PLACE.match(line):
+            frames.append(line)
+    return lines[0] if lines else "", frames
 
 
 def _signal_name(status: int) -> str:
@@ -129,16 +153,29 @@ def _signal_name(status: int) -> str:
         return f"signal {-status}"
 
 
-def _script_error(error: RaisedError, runnable: Runnable) -> ScriptError:
+def _script_error(
+    error: RaisedError, runnable: Runnable, is_profiled: Callable[[str], bool]
+) -> ScriptError:
+    file, lineno = _innermost(error.places[::-1], is_profiled)
+    if lineno is None or error.file is not None:
+        file, lineno = error.file, error.lineno
     return ScriptError(
         type=error.type,
         message=error.message,
-        traceback=_named(error.traceback, runnable),
-        file=_named(error.file, runnable) if error.file else None,
-        lineno=error.lineno,
+        traceback=named(error.traceback, runnable),
+        file=named(file, runnable) if file else None,
+        lineno=lineno,
     )
 
 
-def _named(text: str, runnable: Runnable) -> str:
+def _innermost(
+    places: list[tuple[str, int]], is_profiled: Callable[[str], bool]
+) -> tuple[str | None, int | None]:
+    """The first place (innermost first) in a profiled file, else the first of all."""
+    own = [place for place in places if is_profiled(place[0])]
+    return next(iter(own or places), (None, None))
+
+
+def named(text: str, runnable: Runnable) -> str:
     """A snippet goes by its stable name, not by where it lay for this run."""
     return text.replace(runnable.argument, CODE_NAME) if runnable.kind == "code" else text

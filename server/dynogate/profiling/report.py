@@ -17,10 +17,11 @@ from dynogate.profiling.models import (
     ProfileSummary,
     RunOptions,
 )
-from dynogate.profiling.outcome import End, read_end
+from dynogate.profiling.outcome import End, named, read_end
 from dynogate.profiling.parser import ParsedProfile, ProfileParser
 from dynogate.profiling.samples import Samples, read_samples
 from dynogate.profiling.sources import SourceIndex
+from dynogate.profiling.supervised import CHILD
 from dynogate.profiling.targets import CODE_NAME, Runnable
 
 TOO_SHORT_SEC = 0.5
@@ -40,8 +41,8 @@ def build_result(
     Raises:
         BadScript, BadInterpreter, ScriptNotFound, NoProfileWritten: see ``read_end``.
     """
-    end = read_end(capture, runnable)
     is_profiled = file_filter(runnable, options, libraries)
+    end = read_end(capture, runnable, is_profiled)
     scalene = ProfileParser().parse(capture.raw).only(is_profiled)
     documents = [capture.samples] if capture.samples else []
     samples = read_samples(documents, is_profiled)
@@ -63,6 +64,8 @@ def file_filter(
         if only and not any(part in file for part in only):
             return False
         real = Path(os.path.realpath(file))
+        if real.parent == CHILD or real.parent.name == "scalene":
+            return False
         if options.profile_all:
             return True
         return real.is_relative_to(root) and not any(
@@ -102,7 +105,7 @@ class _Report:
                 if key[0] in rename:
                     self._samples.lines[rename[key[0]], key[1]] = self._samples.lines.pop(key)
             lines = attribute(self._samples, lines, sources)
-            stacks = to_stacks(self._samples, RATE, rename, sources)
+            stacks = to_stacks(self._samples, self._seconds_per_sample(), rename, sources)
         texts = {(rename.get(file, file), n): text for (file, n), text in scalene.texts.items()}
         return ProfileResult(
             target=self._runnable.target,
@@ -118,8 +121,8 @@ class _Report:
                 seen=scalene.gpu.seen,
                 device=scalene.gpu.device,
             ),
-            stdout=capture.child.stdout,
-            stderr=capture.child.stderr,
+            stdout=named(capture.child.stdout, self._runnable),
+            stderr=named(capture.child.stderr, self._runnable),
             raw=capture.raw,
         )
 
@@ -142,14 +145,14 @@ class _Report:
     def _summary(self) -> ProfileSummary:
         capture, scalene = self._capture, self._scalene
         ending = capture.ending
-        elapsed = (ending and ending.elapsed_sec) or scalene.elapsed_sec
+        elapsed = self._elapsed_sec()
         cpu_samples = self._samples.total if self._uses_py_spy else scalene.cpu_samples
-        outcome = self._outcome(elapsed or capture.child.elapsed_sec, cpu_samples)
+        outcome = self._outcome(elapsed, cpu_samples)
         return ProfileSummary(
             outcome=outcome,
             exit_status=self._end.status,
-            elapsed_time_sec=elapsed or capture.child.elapsed_sec,
-            cpu_time_sec=(ending and ending.cpu_sec) or capture.child.cpu_sec,
+            elapsed_time_sec=elapsed,
+            cpu_time_sec=ending.cpu_sec if ending else None,
             max_footprint_mb=scalene.max_footprint_mb,
             growth_rate_mb_per_sec=scalene.growth_rate_mb_per_sec,
             cpu_samples=cpu_samples,
@@ -159,6 +162,23 @@ class _Report:
             error=self._end.error,
             notes=tuple(self._notes(outcome, cpu_samples)),
         )
+
+    def _elapsed_sec(self) -> float:
+        """The program's own wall-clock time; the child's as a whole where it could not say."""
+        ending = self._capture.ending
+        if ending is not None:
+            return ending.elapsed_sec
+        return self._scalene.elapsed_sec or self._capture.child.elapsed_sec
+
+    def _seconds_per_sample(self) -> float:
+        """On a crowded machine a thread that waits for a CPU counts as running: no more than all.
+
+        The child's CPU time is an upper bound (it includes the profiler's start); that of a
+        killed child is not known.
+        """
+        if self._capture.ending is None:
+            return 1 / RATE
+        return min(1 / RATE, self._capture.child.cpu_sec / max(self._samples.total, 1))
 
     def _outcome(self, elapsed: float, cpu_samples: int) -> Outcome:
         seen = cpu_samples >= MIN_SAMPLES or self._scalene.alloc_samples > 0
@@ -190,7 +210,7 @@ class _Report:
 
     def _per_run(self, runs: int) -> str:
         ending = self._capture.ending
-        cpu = (ending.cpu_sec or 0.0) / runs if ending else 0.0
+        cpu = ending.cpu_sec / runs if ending else 0.0
         return (
             f"Run {runs} times in one process (imports happen once): "
             f"{1000 * cpu:.3g} ms of CPU time a run. Output is of the first run."

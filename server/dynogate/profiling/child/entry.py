@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
         job = json.load(file)
     prepare_process(job["forget_env"])
     # The file stays open for good: a crash writes to its descriptor.
-    faulthandler.enable(open(job["crash"], "w"))  # noqa: SIM115
+    faulthandler.enable(open(job["crash"], "w"), all_threads=False)  # noqa: SIM115
     announce(ready)
     write_json(job["about"], _about())
     try:

@@ -24,11 +24,15 @@ LOOP_WALL_SEC = 3.0
 _exec = builtins.exec
 
 
+class NoSuchModule(Exception):
+    """``python -m`` would not find it, or could not run it."""
+
+
 class Program:
     """One program, from the orders ``kind``, ``target``, ``args``, ``repeat`` and ``loop``.
 
     Attributes:
-        how: ``returned``, ``exited``, ``raised``; ``left`` and ``terminated`` are set by others.
+        how: ``returned``, ``exited``, ``raised`` or ``no_module``; ``left`` and ``terminated`` are set by others.
         status: the exit status, once it is known.
         runs: how often it ran to its end.
         error: the exception it ended with, as JSON.
@@ -64,6 +68,10 @@ class Program:
         except SystemExit as ending:
             status = _exit_status(ending.code)
             self.how = "exited"
+        except NoSuchModule as error:
+            status = 1
+            self.how = "no_module"
+            self.error = error_record(error, None)
         except BaseException as error:
             status = 130 if isinstance(error, KeyboardInterrupt) else 1
             self.how = "raised"
@@ -129,7 +137,8 @@ class Program:
         import runpy
 
         sys.argv[0] = "-m"  # what imports of the package see, as under `python -m`
-        _, spec, code = runpy._get_module_details(self.job["target"])  # type: ignore[attr-defined]  # not in typeshed
+        details: Any = vars(runpy)["_get_module_details"]
+        _, spec, code = details(self.job["target"], NoSuchModule)
         sys.argv[0] = spec.origin
         main_module.__dict__.update(
             __file__=spec.origin,
@@ -148,14 +157,13 @@ def cpu_seconds() -> float:
 
 
 def error_record(error: BaseException, tb: Optional[types.TracebackType]) -> dict[str, Any]:
-    """The exception as JSON; the place is the last frame, or the line that cannot be parsed."""
+    """The exception as JSON; ``places`` are its frames, outermost first (the last 100)."""
     file: Optional[str] = None
     lineno: Optional[int] = None
     text: Optional[str] = None
     if isinstance(error, SyntaxError):
         file, lineno, text = error.filename, error.lineno, error.text
-    for frame, line in traceback.walk_tb(tb):
-        file, lineno = frame.f_code.co_filename, line
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(tb)]
     try:
         message = str(error)
     except Exception:
@@ -168,6 +176,7 @@ def error_record(error: BaseException, tb: Optional[types.TracebackType]) -> dic
         "file": file,
         "lineno": lineno,
         "text": text,
+        "places": places[-100:],
     }
 
 
