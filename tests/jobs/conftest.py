@@ -1,6 +1,5 @@
 """Running small programs as jobs, in a sandbox and without, and looking for what they left."""
 
-import importlib.util
 import os
 import secrets
 import sys
@@ -134,28 +133,30 @@ def eventually(condition: Callable[[], bool], *, within_sec: float = 10) -> bool
 @pytest.fixture(scope="session", autouse=True)
 def _warden_coverage() -> Iterator[None]:
     """Where coverage is measured, measure the warden too (it runs without site-packages)."""
-    if "coverage" not in sys.modules or "COVERAGE_PROCESS_CONFIG" not in os.environ:
+    coverage = sys.modules.get("coverage")
+    running = coverage and coverage.Coverage.current()
+    if coverage is None or running is None:
         yield
         return
-    spec = importlib.util.find_spec("coverage")
-    assert spec is not None
-    assert spec.origin is not None
-    folder = Path(child.__file__).parent / "warden"
+    settings = {
+        "data_file": str(Path(running.config.data_file or ".coverage").resolve()),
+        "data_suffix": True,
+        "branch": True,
+        "config_file": False,
+        "source": [str(Path(child.__file__).parent / "warden")],
+    }
     prologue = f"""
 import os, sys
-sys.path.append({str(Path(spec.origin).parent.parent)!r})
-import coverage
-measured = coverage.Coverage(
-    data_file={str(Path(".coverage").resolve())!r}, data_suffix=True, branch=True,
-    config_file=False, source=[{str(folder)!r}],
-)
+sys.path.append({str(Path(coverage.__file__).parent.parent)!r})
+import atexit, coverage
+measured = coverage.Coverage(**{settings!r})
 measured.start()
-import atexit
-atexit.register(lambda: (measured.stop(), measured.save()))
-for name in ("_exit", "execve", "execvpe"):
+def save():
+    measured.stop(); measured.save()
+atexit.register(save)
+for name in ("_exit", "execve", "execvpe"):  # these would lose the data of a forked process
     def saved(*args, real=getattr(os, name)):
-        measured.stop(); measured.save(); measured.start()
-        real(*args)
+        save(); measured.start(); real(*args)
     setattr(os, name, saved)
 """
     with pytest.MonkeyPatch.context() as patch:

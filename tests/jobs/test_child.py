@@ -198,22 +198,25 @@ def test_an_error_of_a_callback_ends_the_job(plain_python: RunPython) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_a_cancel_from_another_thread(python: RunPython) -> None:
+def test_a_cancel_while_it_runs(python: RunPython, tmp_path: Path) -> None:
     """The program is asked to stop, and what it then prints is kept."""
     cancel = CancelToken()
+    ready = tmp_path / "ready"
     result = python(
-        """
+        f"""
         import signal, sys, time
         def stop(*_): print('partial'); sys.exit(5)
         signal.signal(signal.SIGTERM, stop)
-        print('ready', flush=True)
+        print('begun')
+        open({str(ready)!r}, 'w').close()
         time.sleep(60)
         """,
+        writable=(tmp_path,),
         cancel=cancel,
-        on_tick=lambda seconds: cancel.cancel("enough") if seconds > 0.7 else None,
+        on_tick=lambda _: cancel.cancel("enough") if ready.exists() else None,
     )
     assert (result.end, result.returncode) == (ChildEnd.CANCELLED, 5)
-    assert result.stdout == "ready\npartial\n"
+    assert result.stdout == "begun\npartial\n"
 
 
 def test_a_cancel_before_the_start(python: RunPython) -> None:

@@ -15,7 +15,7 @@ from dynogate.jobs.child import ChildEnd
 from dynogate.jobs.limits import Limits
 from tests.jobs.conftest import RunPython, eventually, marked_processes, needs_bwrap
 
-SHORT = Limits(timeout_sec=0.7, grace_sec=0.5)
+SHORT = Limits(timeout_sec=1.0, grace_sec=0.5)
 
 ORPHAN = """
 import os, signal, sys, time
@@ -43,7 +43,7 @@ def test_a_timeout_asks_first(python: RunPython) -> None:
         signal.signal(signal.SIGTERM, lambda *_: (print('saved'), sys.exit(143)))
         time.sleep(60)
         """,
-        limits=SHORT,
+        limits=Limits(timeout_sec=1.5),
     )
     assert (result.end, result.stdout) == (ChildEnd.TIMED_OUT, "saved\n")
 
@@ -55,7 +55,7 @@ def test_a_program_that_ignores_sigterm_dies_after_the_grace_time(python: RunPyt
         limits=SHORT,
     )
     assert (result.end, result.returncode) == (ChildEnd.TIMED_OUT, -9)
-    assert 1.1 <= result.elapsed_sec < 3
+    assert 1.4 <= result.elapsed_sec < 3
 
 
 def test_a_timeout_takes_grandchildren_too(python: RunPython) -> None:
