@@ -8,7 +8,7 @@ Scalene credited to lines (its own are shares of the wall clock); times are seco
 import hashlib
 import platform
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -110,13 +110,13 @@ class ParsedProfile:
             texts={key: text for key, text in self.texts.items() if is_profiled(key[0])},
         )
 
-    @property
-    def growth_rate_mb_per_sec(self) -> float | None:
-        """Theil-Sen slope of the footprint; None below three samples."""
-        times = [seconds for seconds, _ in self.memory_timeline]
-        if len(set(times)) < 3:
-            return None
-        return theil_sen(times, [mb for _, mb in self.memory_timeline]).slope
+
+def growth_rate(timeline: Sequence[tuple[float, float]]) -> float | None:
+    """MB a second: the Theil-Sen slope of a footprint over time; None below three moments."""
+    times = [seconds for seconds, _ in timeline]
+    if len(set(times)) < 3:
+        return None
+    return theil_sen(times, [mb for _, mb in timeline]).slope
 
 
 class ProfileParser:
@@ -168,7 +168,7 @@ class ProfileParser:
                 elapsed_time_sec=parsed.elapsed_sec,
                 cpu_time_sec=None,
                 max_footprint_mb=parsed.max_footprint_mb,
-                growth_rate_mb_per_sec=parsed.growth_rate_mb_per_sec,
+                growth_rate_mb_per_sec=growth_rate(parsed.memory_timeline),
                 cpu_samples=parsed.cpu_samples,
                 alloc_samples=parsed.alloc_samples,
                 gpu_seen=parsed.gpu.seen,

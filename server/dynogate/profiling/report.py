@@ -9,6 +9,7 @@ from dynogate.profiling.attribution import MIN_SAMPLES, attribute, rename_lines,
 from dynogate.profiling.launch import Capture
 from dynogate.profiling.line_sampler import RATE
 from dynogate.profiling.lines import build_files
+from dynogate.profiling.memory import attribute_memory
 from dynogate.profiling.models import (
     Environment,
     Gpu,
@@ -18,7 +19,7 @@ from dynogate.profiling.models import (
     RunOptions,
 )
 from dynogate.profiling.outcome import End, named, read_end
-from dynogate.profiling.parser import ParsedProfile, ProfileParser
+from dynogate.profiling.parser import ParsedProfile, ProfileParser, growth_rate
 from dynogate.profiling.samples import Samples, read_samples
 from dynogate.profiling.sources import SourceIndex
 from dynogate.profiling.supervised import CHILD
@@ -46,7 +47,25 @@ def build_result(
     scalene = ProfileParser().parse(capture.raw).only(is_profiled)
     documents = [capture.samples] if capture.samples else []
     samples = read_samples(documents, is_profiled)
-    return _Report(capture, runnable, options, end, scalene, samples).build(host)
+    report = _Report(capture, runnable, options, end, scalene, samples)
+    profile = attribute_memory(
+        report.build(host),
+        capture.memory,
+        is_profiled=is_profiled,
+        sources=report.sources,
+        rename=report.rename,
+    )
+    return _with_growth(profile)
+
+
+def _with_growth(profile: ProfileResult) -> ProfileResult:
+    """The summary's memory figures, from the finest timeline there is."""
+    timeline = profile.memory_timeline
+    peak = profile.summary.max_footprint_mb
+    if peak is None and timeline:
+        peak = max(mb for _, mb in timeline)
+    figures = {"growth_rate_mb_per_sec": growth_rate(timeline), "max_footprint_mb": peak}
+    return profile.model_copy(update={"summary": profile.summary.model_copy(update=figures)})
 
 
 def file_filter(
@@ -92,12 +111,12 @@ class _Report:
         self._scalene = scalene
         self._samples = samples
         self._uses_py_spy = samples.total >= MIN_SAMPLES
-        self._rename = {runnable.argument: CODE_NAME} if runnable.kind == "code" else {}
+        self.rename = {runnable.argument: CODE_NAME} if runnable.kind == "code" else {}
+        self.sources = self._sources()
 
     def build(self, host: str) -> ProfileResult:
         capture, scalene = self._capture, self._scalene
-        sources = self._sources()
-        rename = self._rename
+        sources, rename = self.sources, self.rename
         lines = rename_lines(scalene.lines.items(), rename)
         stacks = scalene.stacks
         if self._uses_py_spy:
@@ -128,7 +147,7 @@ class _Report:
 
     def _sources(self) -> SourceIndex:
         source, argument = self._runnable.target.source, self._runnable.argument
-        return SourceIndex({self._rename.get(argument, argument): source} if source else {})
+        return SourceIndex({self.rename.get(argument, argument): source} if source else {})
 
     def _environment(self, host: str) -> Environment:
         about = self._capture.about
@@ -154,7 +173,7 @@ class _Report:
             elapsed_time_sec=elapsed,
             cpu_time_sec=ending.cpu_sec if ending else None,
             max_footprint_mb=scalene.max_footprint_mb,
-            growth_rate_mb_per_sec=scalene.growth_rate_mb_per_sec,
+            growth_rate_mb_per_sec=None,
             cpu_samples=cpu_samples,
             alloc_samples=scalene.alloc_samples,
             repeats=max(1, ending.runs) if ending else 1,
@@ -194,7 +213,7 @@ class _Report:
                 "The program ended before the samplers saw enough of it. Run it several times in "
                 "one process with repeat=N (a few hundred for a program of milliseconds)."
             )
-        elif cpu_samples < MIN_SAMPLES:
+        elif cpu_samples < MIN_SAMPLES and self._end.outcome is Outcome.COMPLETED:
             notes.append("The program used hardly any CPU time: its lines' shares mean little.")
         if capture.sampler_problem is not None:
             notes.append(

@@ -26,6 +26,8 @@ else:
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
+_KEPT = ("_exit", "exec", "fork", "kill", "popen", "posix_spawn", "spawn", "system", "wait")
+
 # Scalene replaces these for the program; ours are the originals.
 _exit = os._exit
 _signal = signal.signal
@@ -67,6 +69,7 @@ class ScaleneHost:
         executable, path, search = sys.executable, list(sys.path), os.environ["PATH"]
         options = importlib.import_module("scalene.scalene_arguments")
         arguments = options.ScaleneArguments(**self._job["scalene"])
+        originals = [(owner, dict(vars(owner))) for owner in _owners_of_waiting()]
         self._choose_accelerator(arguments)
         self._scalene.set_initialized()
         self._scalene._process_args(arguments)
@@ -77,6 +80,8 @@ class ScaleneHost:
         profiler = self._scalene(arguments, self._job["target"])
         # Scalene makes `python` mean "python under Scalene" for child processes: four start-ups
         # each, and their arguments matched by prefix. The line sampler follows children anyway.
+        for owner, original in originals:
+            _restore(owner, original)
         sys.executable = executable
         sys.path[:] = [*self._job["sys_path"], *path]
         os.environ["PATH"] = search
@@ -191,6 +196,35 @@ class ScaleneHost:
             if mapfile is not None:
                 mapfile.close()
                 mapfile.cleanup()
+
+
+def _owners_of_waiting() -> list[Any]:
+    """Where Scalene puts functions that wake up 200 times a second instead of waiting.
+
+    They let signals through, which today's Python does by itself (PEP 475), and cost CPU time
+    that the program would not use. Scalene also wraps all of ``os``.
+    """
+    import multiprocessing
+    import multiprocessing.synchronize
+    import selectors
+    import threading
+
+    modules = [multiprocessing.synchronize, selectors, threading, os]
+    return [*modules, threading.Thread, multiprocessing.Process]
+
+
+def _restore(owner: Any, original: dict[str, Any]) -> None:
+    """Put the originals back, but for those that start processes or end this one.
+
+    Scalene has to know of forks, and a fork that its timer interrupts starts over again.
+    """
+    for name, value in dict(vars(owner)).items():
+        if name.startswith(_KEPT):
+            continue
+        if name not in original and isinstance(owner, type):
+            delattr(owner, name)
+        elif original.get(name, value) is not value:
+            setattr(owner, name, original[name])
 
 
 def _speed_up_tracing(tracing: Any) -> None:

@@ -32,7 +32,8 @@ class Program:
     """One program, from the orders ``kind``, ``target``, ``args``, ``repeat`` and ``loop``.
 
     Attributes:
-        how: ``returned``, ``exited``, ``raised`` or ``no_module``; ``left`` and ``terminated`` are set by others.
+        how: ``returned``, ``exited``, ``raised`` or ``no_module``; others set ``left`` and
+            ``terminated``.
         status: the exit status, once it is known.
         runs: how often it ran to its end.
         error: the exception it ended with, as JSON.
