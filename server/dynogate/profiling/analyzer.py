@@ -1,7 +1,9 @@
 """Questions to a profile, each answered by a report: data with a text."""
 
+from bisect import bisect_right
 from functools import cached_property
 
+from dynogate.profiling.analysis import Analysis, Focus, overview
 from dynogate.profiling.bottlenecks import GPU_THRESHOLD_PERCENT, MOST_ROWS, Bottlenecks
 from dynogate.profiling.functions import FunctionSummary, FunctionTable
 from dynogate.profiling.hotspots import (
@@ -15,13 +17,25 @@ from dynogate.profiling.hotspots import (
     MemoryHotspot,
     MemoryHotspots,
     Spot,
+    all_spots,
     allocated_mb,
+    cpu_figure,
     cpu_order,
     gpu_order,
     memory_order,
 )
+from dynogate.profiling.leakage import MemoryLeaks, leak_report
 from dynogate.profiling.models import ProfileResult
+from dynogate.profiling.rules import Figure, figure_of
+from dynogate.profiling.suggestions import Advisor, Suggestion
 from dynogate.profiling.syntax import Sources
+
+_FIGURES: dict[Focus, tuple[Figure, ...]] = {
+    "all": tuple(Figure),
+    "cpu": (Figure.CPU, Figure.WAIT),
+    "memory": (Figure.ALLOCATED, Figure.RETAINED),
+    "gpu": (),
+}
 
 
 class ProfileAnalyzer:
@@ -39,7 +53,7 @@ class ProfileAnalyzer:
         Raises:
             ValueError: ``top_n`` is below 1.
         """
-        over = [spot for spot in self._cpu if spot.line.cpu_percent >= threshold_percent]
+        over = bisect_right(self._cpu, -threshold_percent, key=lambda spot: -cpu_figure(spot))
         notes = list(self.profile.summary.notes)
         if not over and self._cpu:
             file, line = self._cpu[0]
@@ -48,9 +62,9 @@ class ProfileAnalyzer:
             )
         return CpuHotspots(
             profile_id=self.profile.profile_id,
-            hotspots=tuple(self._cpu_row(spot) for spot in over[: _checked(top_n)]),
+            hotspots=tuple(self._cpu_row(spot) for spot in self._cpu[: min(over, _checked(top_n))]),
             threshold_percent=threshold_percent,
-            lines_over_threshold=len(over),
+            lines_over_threshold=over,
             line_sampler=self.profile.line_sampler,
             notes=tuple(notes),
         )
@@ -87,6 +101,10 @@ class ProfileAnalyzer:
             notes=self._gpu_notes(),
         )
 
+    def get_memory_leaks(self) -> MemoryLeaks:
+        """The lines whose memory keeps growing, with rate and confidence."""
+        return self._leaks
+
     def get_bottlenecks(
         self, cpu_threshold: float = 5.0, memory_threshold_mb: float = 10.0
     ) -> Bottlenecks:
@@ -114,11 +132,66 @@ class ProfileAnalyzer:
         """
         return self._functions.summary(_checked(top_n))
 
+    def analyze(
+        self,
+        focus: Focus = "all",
+        top_n: int = 10,
+        cpu_threshold: float = 5.0,
+        memory_threshold_mb: float = 10.0,
+    ) -> Analysis:
+        """Everything that matters about the resources in focus, with suggestions.
+
+        Args:
+            focus: ``all``, ``cpu``, ``memory`` or ``gpu``.
+            top_n: how many lines of each kind, and how many suggestions.
+            cpu_threshold: share of CPU time from which a line is a bottleneck, in percent.
+            memory_threshold_mb: MB allocated from which a line is a bottleneck.
+
+        Raises:
+            ValueError: ``top_n`` is below 1.
+        """
+        cpu, memory, gpu = (focus in {"all", part} for part in ("cpu", "memory", "gpu"))
+        found = self.get_bottlenecks(cpu_threshold, memory_threshold_mb)
+        floors = {
+            Figure.CPU: cpu_threshold,
+            Figure.ALLOCATED: memory_threshold_mb,
+            Figure.RETAINED: memory_threshold_mb,
+        }
+        return Analysis(
+            profile_id=self.profile.profile_id,
+            program=self.profile.target.name,
+            focus=focus,
+            summary=self.profile.summary,
+            cpu=self.get_cpu_hotspots(top_n) if cpu else None,
+            memory=self.get_memory_hotspots(top_n) if memory else None,
+            gpu=self.get_gpu_hotspots(top_n) if gpu else None,
+            bottlenecks=found.model_copy(
+                update={
+                    "cpu": found.cpu[:top_n] if cpu else (),
+                    "memory": found.memory[:top_n] if memory else (),
+                    "gpu": found.gpu[:top_n] if gpu else (),
+                }
+            ),
+            leaks=self.get_memory_leaks() if memory else None,
+            suggestions=self._suggestions(_FIGURES[focus], floors)[: _checked(top_n)],
+            notes=found.notes if memory else self.profile.summary.notes,
+        )
+
+    def overview(self) -> str:
+        """What to read first of a new profile: how it ran, its hottest lines, its allocations."""
+        return overview(self.profile, self.get_cpu_hotspots(5), self.get_memory_hotspots(5))
+
+    def _suggestions(
+        self, figures: tuple[Figure, ...], floors: dict[Figure, float]
+    ) -> tuple[Suggestion, ...]:
+        spots = {figure: self._by_figure[figure] for figure in figures}
+        return self._advisor.suggest(spots, floors)
+
     def _cpu_row(self, spot: Spot) -> CpuHotspot:
         return CpuHotspot.at(spot, self.profile.summary.cpu_time_sec)
 
     def _cpu_over(self, threshold: float) -> list[Spot]:
-        return [spot for spot in self._cpu[:MOST_ROWS] if spot.line.cpu_percent >= threshold]
+        return [spot for spot in self._cpu[:MOST_ROWS] if cpu_figure(spot) >= threshold]
 
     def _memory_over(self, threshold_mb: float) -> list[Spot]:
         return [
@@ -146,6 +219,28 @@ class ProfileAnalyzer:
         return gpu_order(self.profile)
 
     @cached_property
+    def _by_figure(self) -> dict[Figure, list[Spot]]:
+        """The lines to look at for each figure, those with most of it first."""
+        waiting = [
+            spot for spot in all_spots(self.profile) if figure_of(spot.line, Figure.WAIT) > 0
+        ]
+        retaining = [spot for spot in self._memory if figure_of(spot.line, Figure.RETAINED) > 0]
+        return {
+            Figure.CPU: self._cpu,
+            Figure.WAIT: _by(Figure.WAIT, waiting),
+            Figure.ALLOCATED: self._memory,
+            Figure.RETAINED: _by(Figure.RETAINED, retaining),
+        }
+
+    @cached_property
+    def _leaks(self) -> MemoryLeaks:
+        return leak_report(self.profile)
+
+    @cached_property
+    def _advisor(self) -> Advisor:
+        return Advisor(self.profile, self._sources)
+
+    @cached_property
     def _sources(self) -> Sources:
         return Sources(self.profile)
 
@@ -158,3 +253,7 @@ def _checked(top_n: int) -> int:
     if top_n < 1:
         raise ValueError(f"top_n must be at least 1, not {top_n}")
     return top_n
+
+
+def _by(figure: Figure, spots: list[Spot]) -> list[Spot]:
+    return sorted(spots, key=lambda spot: (-figure_of(spot.line, figure), *spot.place))
