@@ -282,9 +282,10 @@ def test_the_oldest_are_dropped_beyond_the_limit(database: Database) -> None:
 
 def test_the_oldest_are_dropped_beyond_the_bytes(database: Database) -> None:
     """As `size_bytes` counts them."""
-    size = ProfileStorage(database=database)
-    size.store(sample_profile())
-    storage = ProfileStorage(database=database, max_bytes=3 * size.size_bytes())
+    unlimited = ProfileStorage(database=database)
+    unlimited.store(sample_profile())
+    three_and_a_half = unlimited.size_bytes() * 7 // 2
+    storage = ProfileStorage(database=database, max_bytes=three_and_a_half)
     for _ in range(5):
         storage.store(sample_profile())
     assert storage.count() == 3

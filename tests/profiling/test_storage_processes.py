@@ -29,12 +29,12 @@ from dynogate.profiling.storage import ProfileStorage
 from dynogate.store.database import Database
 from tests.profiles import sample_profile
 
-storage = ProfileStorage(30, database=Database(sys.argv[1]))
+storage = ProfileStorage(15, database=Database(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-for number in range(20):
+for number in range(10):
     profile_id = storage.store(sample_profile(tags=(sys.argv[2],)))
-    assert storage.get(profile_id) is not None or storage.count() == 30
+    assert storage.get(profile_id) is not None or storage.count() == 15
     for stored in storage.list(limit=5).profiles:
         storage.get(stored.profile_id)
 print("done")
@@ -76,7 +76,7 @@ def test_kill_9_loses_no_acknowledged_profile(store_url: str) -> None:
 
 def test_processes_store_and_read_at_once(store_url: str) -> None:
     """With retention at work; none sees an error, and the totals stay right."""
-    children = [start(STORE_AND_READ, store_url, f"worker-{number}") for number in range(4)]
+    children = [start(STORE_AND_READ, store_url, f"worker-{number}") for number in range(3)]
     for child in children:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -85,12 +85,12 @@ def test_processes_store_and_read_at_once(store_url: str) -> None:
         child.stdin.write("go\n")
         child.stdin.flush()
     said = [child.communicate(timeout=120) for child in children]
-    assert [output for output, _ in said] == ["done\n"] * 4, said
+    assert [output for output, _ in said] == ["done\n"] * 3, said
 
     database = Database(store_url)
     storage = ProfileStorage(database=database)
     stored = storage.list(limit=1000).profiles
-    assert len(stored) == storage.count() == 30
+    assert len(stored) == storage.count() == 15
     assert sum(profile.stored_bytes for profile in stored) == storage.size_bytes()
     database.close()
 
