@@ -1,0 +1,130 @@
+"""The verdict on repeated runs, of dynogate.profiling.verdict."""
+
+import random
+
+import pytest
+
+from dynogate.profiling.comparison import MeasureName, Verdict
+from dynogate.profiling.verdict import ALPHA, Timing, judge, looks
+
+
+def runs(*cpu: float, share: float = 1.0, queued: float = 0.0) -> list[Timing]:
+    """Runs of so many CPU seconds, which are ``share`` of the time they could have used."""
+    return [
+        Timing(cpu_sec=sec, wall_sec=sec / share + queued, queued_sec=queued, status=0)
+        for sec in cpu
+    ]
+
+
+def spread(middle: float, count: int, share: float, seed: int) -> list[float]:
+    """Measurements around ``middle`` with a normal spread of ``share``."""
+    generator = random.Random(seed)
+    return [middle * generator.gauss(1, share) for _ in range(count)]
+
+
+BASE = (1.00, 1.01, 0.99, 1.02, 0.98)
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"),
+    [
+        (1.2, Verdict.REGRESSION),
+        (0.8, Verdict.IMPROVEMENT),
+        (1.0, Verdict.NO_CHANGE),
+    ],
+)
+def test_clear_runs_give_a_clear_verdict(factor: float, verdict: Verdict) -> None:
+    """Five quiet runs a side decide a fifth, either way, and equality."""
+    after = runs(*(factor * sec for sec in BASE))
+    assert judge(runs(*BASE), after, ALPHA).verdict is verdict
+
+
+def test_a_significant_change_within_the_margin_is_none() -> None:
+    """3 % more, each time, is surely slower and surely less than 5 %."""
+    quiet = [1 + 0.001 * step for step in range(10)]
+    judgement = judge(runs(*quiet), runs(*(1.03 * sec for sec in quiet)), ALPHA)
+    assert judgement.measure.p_value is not None
+    assert judgement.measure.p_value < ALPHA
+    assert judgement.verdict is Verdict.NO_CHANGE
+
+
+def test_a_change_about_as_large_as_the_margin_is_left_open() -> None:
+    """Significant, but perhaps under 5 %: no claim either way."""
+    judgement = judge(runs(*BASE), runs(*(1.05 * sec for sec in BASE)), ALPHA)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_wide_spread_leaves_it_open() -> None:
+    """Noise is not called equality."""
+    judgement = judge(runs(*spread(1, 5, 0.2, 1)), runs(*spread(1.1, 5, 0.2, 2)), ALPHA)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_four_runs_can_never_pass() -> None:
+    """Complete separation of four and four is p = 0.029."""
+    judgement = judge(runs(*BASE[:4]), runs(*(2 * sec for sec in BASE[:4])), ALPHA)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_program_that_waits_is_judged_by_the_wall_clock() -> None:
+    """Half of a waiting program's CPU time tells nothing of its speed."""
+    judgement = judge(runs(*BASE, share=0.3), runs(*BASE, share=0.3), ALPHA)
+    assert judgement.decided_by is MeasureName.WALL
+    assert judgement.measure.before_sec == pytest.approx(1.0 / 0.3)
+
+
+def test_a_program_that_starts_to_wait_is_judged_by_the_wall_clock() -> None:
+    """An added sleep costs no CPU and must still be found."""
+    judgement = judge(runs(*BASE), runs(*BASE, share=0.4), ALPHA)
+    assert judgement.decided_by is MeasureName.WALL
+    assert judgement.verdict is Verdict.REGRESSION
+    assert judgement.other is judgement.cpu
+
+
+def test_waiting_for_a_processor_is_not_the_programs_own_waiting() -> None:
+    """On a busy machine a computing program is still judged by its CPU seconds."""
+    judgement = judge(runs(*BASE, queued=5.0), runs(*BASE, queued=9.0), ALPHA)
+    assert judgement.decided_by is MeasureName.CPU
+    assert judgement.verdict is Verdict.NO_CHANGE
+
+
+@pytest.mark.parametrize(
+    ("first", "most", "sizes"),
+    [(5, 5, [5]), (5, 20, [5, 10, 20]), (10, 20, [10, 20]), (6, 20, [6, 12, 20])],
+)
+def test_looks_double_and_share_the_error_rate(first: int, most: int, sizes: list[int]) -> None:
+    """However often the data is looked at, false alarms stay below one in a hundred."""
+    planned = list(looks(first, most))
+    assert [size for size, _ in planned] == sizes
+    assert sum(alpha for _, alpha in planned) == pytest.approx(ALPHA)
+
+
+def test_the_first_look_at_five_runs_can_pass() -> None:
+    """Two of 252 orders are 0.0079: the first share must not be below it."""
+    assert next(looks(5, 20))[1] > 2 / 252
+
+
+def test_equal_programs_are_rarely_called_different() -> None:
+    """Sixty sequential experiments on equal programs with a 5 % spread: one alarm at most."""
+    alarms = 0
+    for seed in range(60):
+        before, after = spread(1, 20, 0.05, 2 * seed), spread(1, 20, 0.05, 2 * seed + 1)
+        for size, alpha in looks(5, 20):
+            verdict = judge(runs(*before[:size]), runs(*after[:size]), alpha).verdict
+            if verdict is not Verdict.INCONCLUSIVE:
+                alarms += verdict is not Verdict.NO_CHANGE
+                break
+    assert alarms <= 1
+
+
+def test_a_seventh_more_is_nearly_always_found() -> None:
+    """Thirty sequential experiments with 15 % more and a 5 % spread: 28 found at least."""
+    found = 0
+    for seed in range(30):
+        before, after = spread(1, 20, 0.05, 2 * seed), spread(1.15, 20, 0.05, 2 * seed + 1)
+        for size, alpha in looks(5, 20):
+            verdict = judge(runs(*before[:size]), runs(*after[:size]), alpha).verdict
+            if verdict is not Verdict.INCONCLUSIVE:
+                found += verdict is Verdict.REGRESSION
+                break
+    assert found >= 28
