@@ -147,7 +147,7 @@ def _warden_coverage() -> Iterator[None]:
     }
     prologue = f"""
 import os, sys
-sys.path.append({str(Path(coverage.__file__).parent.parent)!r})
+sys.path.append({str(Path(coverage.__file__ or "").parent.parent)!r})
 import atexit, coverage
 measured = coverage.Coverage(**{settings!r})
 measured.start()

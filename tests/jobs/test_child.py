@@ -180,9 +180,22 @@ def test_a_file_that_is_no_program_is_refused(sandbox: bool) -> None:
 def test_a_sandbox_that_cannot_be_set_up_is_a_matter_of_configuration() -> None:
     """Bubblewrap's own words come back."""
     bad = ChildSpec(
-        argv=("/bin/true",), cwd=Path("/"), env={"A=B": "no such name"}, sandbox=SandboxSpec()
+        argv=("/bin/true",), cwd=Path("/"), env={}, sandbox=SandboxSpec(devices=(Path("/dev/fd"),))
     )
-    with pytest.raises(ConfigurationError, match="could not be set up: bwrap: setenv"):
+    with pytest.raises(ConfigurationError, match="could not be set up: bwrap: Can't"):
+        run_child(bad)
+
+
+@pytest.mark.parametrize(
+    "env", [{"A": "x\0--bind\0/\0/"}, {"A\0B": "x"}, {"A=B": "x"}, {"": "x"}], ids=repr
+)
+@pytest.mark.parametrize("sandbox", [None, SandboxSpec()], ids=["plain", "sandboxed"])
+def test_an_environment_that_cannot_be_is_refused(
+    env: dict[str, str], sandbox: SandboxSpec | None
+) -> None:
+    """Before it can become an option of bubblewrap's that opens the sandbox."""
+    bad = ChildSpec(argv=("/bin/true",), cwd=Path("/"), env=env, sandbox=sandbox)
+    with pytest.raises(ToolError, match=r"null character|cannot be the name"):
         run_child(bad)
 
 

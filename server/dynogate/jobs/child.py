@@ -2,7 +2,7 @@
 
 import contextlib
 import errno
-import json
+import marshal
 import os
 import secrets
 import socket
@@ -110,7 +110,8 @@ def run_child(
 
     Raises:
         ScriptNotFound: the executable or the working directory does not exist.
-        ToolError: it cannot be executed; or the job killed its supervisor.
+        ToolError: it cannot be executed, or not with these arguments or this environment; or
+            the job killed its supervisor.
         ConfigurationError: the sandbox cannot be set up.
     """
     mark = secrets.token_hex(16)
@@ -125,11 +126,11 @@ def run_child(
         finally:
             ours.close()  # ends the job, where it has not ended
             _wait_for(warden)
-        text = os.pread(report_fd, os.fstat(report_fd).st_size, 0).decode()
-        if not text:
+        report = os.pread(report_fd, os.fstat(report_fd).st_size, 0)
+        if not report:
             _kill_marked(mark)
             raise _lost_warden(warden.returncode)
-    return _result(spec, Report(text))
+    return _result(spec, Report(report))
 
 
 def _memory_file(stack: contextlib.ExitStack, content: bytes) -> int:
@@ -142,12 +143,23 @@ def _memory_file(stack: contextlib.ExitStack, content: bytes) -> int:
     return fd
 
 
+def _check(spec: ChildSpec) -> None:
+    """Refuse what no program can be given; to bubblewrap, a null would begin another option."""
+    names = [name for name in spec.env if not name or "=" in name]
+    if names:
+        raise ToolError(f"{names[0]!r} cannot be the name of an environment variable")
+    words = (*spec.argv, str(spec.cwd), *spec.env, *spec.env.values())
+    if any("\0" in word for word in words):
+        raise ToolError("an argument, path or environment variable has a null character in it")
+
+
 def _order(spec: ChildSpec, mark: str) -> bytes:
+    _check(spec)
     env = {**spec.env, _MARK: mark}
     limits = spec.limits
     sandbox = spec.sandbox
     order = {
-        "argv": spec.argv,
+        "argv": list(spec.argv),
         "bwrap": bwrap_command(sandbox, cwd=spec.cwd, env=env) if sandbox else None,
         "memory_folders": memory_folders(sandbox) if sandbox else [],
         "cwd": str(spec.cwd),
@@ -159,7 +171,7 @@ def _order(spec: ChildSpec, mark: str) -> bytes:
         "output_bytes": limits.output_bytes,
         "grace_sec": limits.grace_sec,
     }
-    return json.dumps(order).encode()
+    return marshal.dumps(order)
 
 
 def _start_warden(

@@ -56,7 +56,7 @@ def _mounts(spec: SandboxSpec) -> Iterable[tuple[str, list[str]]]:
     kinds = (("--ro-bind", spec.readable), ("--bind", spec.writable), ("--dev-bind", spec.devices))
     for option, paths in kinds:
         for path in paths:
-            if not path.is_absolute() or not path.exists():
+            if not path.is_absolute() or "\0" in str(path) or not path.exists():
                 raise ConfigurationError(f"'{path}', wanted in the sandbox, is no existing path")
             yield str(path), [option, str(path), str(path)]
 

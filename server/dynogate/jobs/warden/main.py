@@ -1,7 +1,6 @@
 """The life of one job, from its start until nothing of it is left."""
 
-import contextlib
-import json
+import marshal
 import os
 import resource
 import select
@@ -41,6 +40,7 @@ class Warden:
         self.control = control
         self.gateway = os.getppid()
         self.poll = select.poll()
+        self.heard: set[int] = set()  # the file descriptors that ``poll`` watches
         self.main = 0  # the process that we started: the command, or bwrap
         self.command: int | None = None  # the command's own process, once it executes
         self.plumbing: set[int] = set()  # processes of the sandbox itself
@@ -85,14 +85,14 @@ class Warden:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
         os.set_blocking(self.control, False)
-        for fd in (self.wake_fd, self.control):
-            self.poll.register(fd, select.POLLIN)
+        self._hear(self.wake_fd)
+        self._hear(self.control)
 
     def _new_output(self) -> tuple[int, int]:
         read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(read_fd, False)
         self.outputs[read_fd] = BoundedOutput(self.order.output_bytes)
-        self.poll.register(read_fd, select.POLLIN)
+        self._hear(read_fd)
         return read_fd, write_fd
 
     def _start(self, stdout: int, stderr: int) -> None:
@@ -105,7 +105,7 @@ class Warden:
         os.lseek(arguments, 0, os.SEEK_SET)
         self.status_fd, status = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.status_fd, False)
-        self.poll.register(self.status_fd, select.POLLIN)
+        self._hear(self.status_fd)
         self.main = start(self.order, stdout=stdout, stderr=stderr, bwrap_fds=(arguments, status))
         self.plumbing.add(self.main)
         os.close(arguments)
@@ -115,20 +115,20 @@ class Warden:
         self.command = pid
         self.began = time.monotonic()
         self.next_scan = self.began + _TIGHT_SCAN_SEC
-        with contextlib.suppress(OSError):  # the gateway is gone: the next poll says so
+        try:
             os.write(self.control, b"%d\n" % pid)
+        except OSError:
+            return  # the gateway is gone: the next poll says so
 
-    def _from_sandbox(self, key: str) -> int | None:
-        """What bubblewrap has said so far under a key; its last line may be unfinished."""
-        for line in self.sandbox_said.split(b"\n")[:-1]:
-            value: int | None = json.loads(line).get(key)
-            if value is not None:
-                return value
-        return None
+    def _from_sandbox(self, key: bytes) -> int | None:
+        """A number that bubblewrap has said so far; its JSON is simple, and the parser is not."""
+        rest = self.sandbox_said.partition(b'"%s": ' % key)[2]
+        after = rest.lstrip(b"0123456789")
+        return int(rest[: -len(after)]) if after != rest and after else None
 
     def _find_command(self) -> None:
         """In a sandbox: the first child of its first process, once it is no longer bwrap."""
-        first = self._from_sandbox("child-pid")
+        first = self._from_sandbox(b"child-pid")
         if first is None:
             return
         self.plumbing.add(first)
@@ -177,8 +177,13 @@ class Warden:
                 return
             self.outputs[fd].add(data)
 
+    def _hear(self, fd: int) -> None:
+        self.heard.add(fd)
+        self.poll.register(fd, select.POLLIN)
+
     def _forget(self, fd: int) -> None:
-        with contextlib.suppress(KeyError):
+        if fd in self.heard:
+            self.heard.remove(fd)
             self.poll.unregister(fd)
 
     def _hear_sandbox(self) -> None:
@@ -286,7 +291,7 @@ class Warden:
     def _report(self, out: BoundedOutput, err: BoundedOutput) -> dict[str, object]:
         if self.order.bwrap and self.problem is None and self.end == "exited":
             self._hear_sandbox()
-            if self._from_sandbox("exit-code") is None:  # it says one only after the exec
+            if self._from_sandbox(b"exit-code") is None:  # it says one only after the exec
                 self.problem = (0, err.text())
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return {
@@ -307,7 +312,7 @@ def main() -> None:
     control, order_fd, report_fd = map(int, sys.argv[2:5])
     for fd in (control, order_fd, report_fd):
         os.set_inheritable(fd, False)
-    with os.fdopen(order_fd, encoding="utf-8") as file:
+    with os.fdopen(order_fd, "rb") as file:
         order = Order(file.read())
-    report = Warden(order, control).run()
-    os.write(report_fd, json.dumps(report).encode())
+    os.write(report_fd, marshal.dumps(Warden(order, control).run()))
+    os._exit(0)  # nothing is left to tidy up, and the interpreter would take its time

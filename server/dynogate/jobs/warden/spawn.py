@@ -1,6 +1,5 @@
 """Starting the command: a fork in a process of one thread, where that is safe."""
 
-import contextlib
 import ctypes
 import os
 import resource
@@ -56,6 +55,15 @@ def _limit(which: int, value: int) -> None:
     resource.setrlimit(which, (value, value))
 
 
+def _offer_memory() -> None:
+    """When the machine runs out of memory, the kernel is to take the job, not the gateway."""
+    try:
+        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        os.write(score, b"1000")
+    except OSError:
+        return  # only a preference
+
+
 def _prepare(order: Order, parent: int) -> None:
     """Turn the forked process into the job's: its own session, its limits, default signals."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -67,10 +75,7 @@ def _prepare(order: Order, parent: int) -> None:
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, int(order.file_size_mb * _MIB))
-    with contextlib.suppress(OSError):
-        # When the machine runs out of memory, the kernel is to take the job, not the gateway.
-        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-        os.write(score, b"1000")
+    _offer_memory()
     _every_signal(signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
