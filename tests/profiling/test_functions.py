@@ -15,6 +15,7 @@ from tests.profiles import (
     sample_line,
     sample_profile,
     sample_stack,
+    sample_summary,
     sample_target,
 )
 
@@ -22,7 +23,8 @@ LIBRARY = "/usr/lib/python3.11/json/encoder.py"
 
 
 def functions(**overrides: Any) -> dict[str, FunctionCost]:
-    """The functions of a sample profile, by name."""
+    """The functions of a sample profile, by name; seconds are those of its stacks."""
+    overrides.setdefault("summary", sample_summary(cpu_time_sec=None))
     summary = ProfileAnalyzer(sample_profile(**overrides)).get_function_summary(top_n=100)
     return {row.function: row for row in summary.functions}
 
@@ -136,6 +138,26 @@ def test_a_comprehension_belongs_to_its_function() -> None:
     rows = functions(stacks=stacks)
     assert "<listcomp>" not in rows
     assert (rows["square_sum"].self_sec, rows["square_sum"].recursive) == (1.0, False)
+
+
+@pytest.mark.parametrize("name", ["square_sum.<locals>.<genexpr>.<listcomp>", "<listcomp>"])
+def test_a_comprehension_belongs_to_its_function_by_any_name(name: str) -> None:
+    """Samplers give qualified names or bare ones."""
+    rows = functions(stacks=(sample_stack(("square_sum", 6), (name, 7), cpu_sec=1.0),))
+    assert rows["square_sum"].self_sec == 1.0
+    assert not any("comp>" in function for function in rows)
+
+
+def test_a_comprehension_on_an_unknown_line_belongs_to_the_module() -> None:
+    """Only a module's own comprehension has no function in its name."""
+    assert "<module>" in functions(stacks=(sample_stack(("<listcomp>", 20), cpu_sec=1.0),))
+
+
+def test_seconds_are_those_of_the_run() -> None:
+    """Stacks give shares; the run's own CPU time says of what."""
+    summary = sample_summary(cpu_time_sec=3.8)
+    row = functions(summary=summary)["square_sum"]
+    assert row.self_sec == pytest.approx(2 * 1.81)
 
 
 def test_a_lambda_is_a_function_of_its_own() -> None:

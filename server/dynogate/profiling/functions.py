@@ -49,7 +49,8 @@ class FunctionCost(Model):
     function: str = Field(description="Qualified name, or '<module>'.")
     source: str = Field(description="Text of that line; empty where it is unknown.")
     self_sec: float | None = Field(
-        description="CPU seconds in the function and in unprofiled (library) code it called."
+        description="CPU seconds under the profiler, in the function and in unprofiled (library) "
+        "code it called; null without stacks."
     )
     self_percent: float = Field(description="The same as a share of the program's CPU time.")
     inclusive_sec: float | None = Field(
@@ -161,17 +162,18 @@ class _Names:
         return file in self._lines
 
     def key(self, frame: Frame) -> FunctionKey:
+        given = _unfolded(frame.function)
         name = self._lines.get(frame.file, {}).get(frame.lineno)
         if name is None:
             around = (
                 function.name
                 for function in self._functions(frame.file)
                 if function.first_lineno <= frame.lineno <= function.last_lineno
-                and _same(function.name, frame.function)
+                and _same(function.name, given)
             )
-            name = next(around, frame.function)
-        elif not _same(name, frame.function) and frame.function not in _FOLDED:
-            name = frame.function
+            name = next(around, given or "<module>")
+        elif not _same(name, given):
+            name = given
         return FunctionKey(frame.file, name)
 
     def first_line(self, key: FunctionKey, *, seen: int) -> int:
@@ -186,8 +188,15 @@ class _Names:
         return part.functions if part else ()
 
 
+def _unfolded(name: str) -> str:
+    """The function that a comprehension belongs to; empty where only its line tells."""
+    while name.rpartition(".")[2] in _FOLDED:
+        name = name.rpartition(".")[0].removesuffix(".<locals>")
+    return name
+
+
 def _same(qualified: str, name: str) -> bool:
-    return qualified == name or qualified.endswith("." + name)
+    return qualified == name or qualified.endswith("." + name) or not name
 
 
 class FunctionTable:
@@ -200,6 +209,8 @@ class FunctionTable:
         self._tallies: dict[FunctionKey, _Tally] = {}
         self._places: dict[tuple[str, str, int], _Tally] = {}
         self._total_sec = sum(stack.cpu_sec for stack in profile.stacks)
+        cpu_sec = profile.summary.cpu_time_sec  # measured; the stacks' seconds are estimates
+        self._scale = cpu_sec / self._total_sec if cpu_sec and self._total_sec else 1.0
         for number, stack in enumerate(profile.stacks):
             self._count_stack(number, stack.frames, stack.cpu_sec)
         for part in profile.files:
@@ -235,7 +246,7 @@ class FunctionTable:
                     tally.inclusive_sec += cpu_sec
                     if caller is not None:
                         tally.callers[caller] += cpu_sec
-                elif frame.function not in _FOLDED:
+                elif frame.function.rpartition(".")[2] not in _FOLDED:
                     tally.recursive = True
             caller = tally
         if owner is not None:
@@ -288,9 +299,9 @@ class FunctionTable:
             lineno=lineno,
             function=key.function,
             source=self._sources.line(key.file, lineno),
-            self_sec=round(tally.self_sec, 4) if stacks else None,
+            self_sec=round(tally.self_sec * self._scale, 4) if stacks else None,
             self_percent=round(self._self_percent(tally), 2),
-            inclusive_sec=round(inclusive, 4) if stacks else None,
+            inclusive_sec=round(inclusive * self._scale, 4) if stacks else None,
             inclusive_percent=round(100 * inclusive / self._total_sec, 2) if stacks else None,
             recursive=tally.recursive if stacks else None,
             malloc_mb=round(tally.malloc_mb, 2) if memory else None,
