@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import urlsplit
 
 from dynogate.client import GatewayClient
@@ -176,7 +175,6 @@ def tool_latencies_ms(
 
 def stdout_of(client: GatewayClient, profile_id: str) -> str:
     """What the profiled program printed."""
-    profile: dict[str, Any] = client.call(
-        "get_profile", {"profile_id": profile_id, "format": "full"}
-    ).structured_content
-    return str(profile["profile"]["stdout"])
+    arguments = {"profile_id": profile_id, "format": "full"}
+    file = client.call("get_profile", arguments).structured_content
+    return str(json.loads(file["content"])["stdout"])

@@ -54,7 +54,7 @@ def _multiply(path: Path, times: int) -> None:
                 )
         connection.execute(
             "UPDATE store_totals SET profiles = (SELECT count(*) FROM profiles), "
-            "stored_bytes = (SELECT sum(stored_bytes) FROM profiles)"
+            "bytes = (SELECT sum(stored_bytes) FROM profiles)"
         )
 
 

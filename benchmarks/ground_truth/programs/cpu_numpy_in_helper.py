@@ -11,9 +11,9 @@ def quantiles(sample):
 
 def main() -> None:
     rng = np.random.default_rng(2)
-    sample = rng.random(300_000)
+    sample = rng.random(400_000)
     total = 0.0
-    for _ in range(60):
+    for _ in range(350):
         total += float(quantiles(sample)[3])
     print(total)
 
