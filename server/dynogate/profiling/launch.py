@@ -26,8 +26,9 @@ from dynogate.profiling.supervised import (
 )
 from dynogate.profiling.targets import Runnable
 
-_ATTACH_SEC = 0.3
-"""How long a program waits for its sampler: what a run of that length could at most lose."""
+_ATTACH_SEC = 2.0
+"""How long a program waits at most for its sampler, which starts while Scalene is imported and is
+ready first unless the machine is crowded."""
 
 _SAMPLING_WINDOW = 1048576
 _MEMORY_FILE_MB = 300

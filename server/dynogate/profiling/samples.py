@@ -135,7 +135,7 @@ def _role(frame: RawFrame) -> _Role:
     if path.parts[-4:-1] == _CHILD:
         return _Role.RUN if bare in _RUN_NAMES else _Role.OVERHEAD
     if path.parent.name == "scalene":
-        is_wrapper = path.name.startswith("replacement_") or "wrapper" in bare
+        is_wrapper = path.name.startswith("replacement_") or bare == "wrapped"
         return _Role.WRAPPER if is_wrapper else _Role.OVERHEAD
     if path.parts[-2:] == _FORK_FILE.parts and bare == "_bootstrap":
         return _Role.CHILD

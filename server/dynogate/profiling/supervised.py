@@ -182,9 +182,11 @@ def read(path: Path, limit: int = 512 * 1024 * 1024) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return b""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return b""
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        return file.read(limit) if stat.S_ISREG(status.st_mode) else b""
+        return file.read(limit)
 
 
 def decode(path: Path, kind: type[_Record]) -> _Record | None:

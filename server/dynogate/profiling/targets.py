@@ -145,12 +145,12 @@ def _read(path: Path, given: str) -> str:
         raise ScriptNotFound(f"There is no file '{given}'.") from error
     except OSError as error:
         raise BadScript(f"'{given}' cannot be read: {error.strerror}.") from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+        raise BadScript(f"'{given}' is {kind}; expected a Python file.")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if stat.S_ISDIR(status.st_mode):
-            raise BadScript(f"'{given}' is a directory; expected a Python file.")
-        if not stat.S_ISREG(status.st_mode):
-            raise BadScript(f"'{given}' is not a regular file.")
         content = file.read(MAX_SOURCE_BYTES + 1)
     if len(content) > MAX_SOURCE_BYTES:
         raise BadScript(f"'{given}' is over {MAX_SOURCE_BYTES} bytes; is it Python?")

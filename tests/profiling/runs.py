@@ -1,0 +1,38 @@
+"""Real profiles that several tests look at, each made once a session."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+
+from dynogate.profiling.models import ProfileResult, RunOptions
+from dynogate.profiling.profiler import ScaleneProfiler
+
+PROGRAMS = Path(__file__).with_name("programs")
+
+Profile = Callable[..., ProfileResult]
+
+
+@cache
+def constructs() -> ProfileResult:
+    """``programs/constructs.py``, profiled."""
+    return ScaleneProfiler(roots=[PROGRAMS]).profile_script(PROGRAMS / "constructs.py")
+
+
+def write(folder: Path, text: str, name: str = "script.py") -> Path:
+    """A script in ``folder``."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dedent(text), encoding="utf-8")
+    return path
+
+
+def run(folder: Path, text: str, **options: object) -> ProfileResult:
+    """Profile a script that is written to ``folder`` first; memory is off unless asked for."""
+    script = write(folder, text)
+    chosen = RunOptions.model_validate({"cpu_only": True} | options)
+    return ScaleneProfiler(roots=[folder]).profile_script(script, chosen)
+
+
+BUSY = "for i in range(2_000_000):\n    i * i\n"
+"""About 0.1 s of CPU time: enough for samples."""
