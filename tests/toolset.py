@@ -4,10 +4,10 @@ import asyncio
 import threading
 from typing import Annotated, Literal
 
-from dynogate.jobs.queue import JobHandle
 from pydantic import BaseModel, Field
 
 from dynogate.errors import ToolTimedOut
+from dynogate.jobs.queue import JobHandle
 from dynogate.tools.context import ToolContext
 from dynogate.tools.registry import Annotations, Toolset
 
@@ -65,7 +65,9 @@ async def wait(
     """Wait in the job queue, until the time is over or somebody cancels."""
 
     def work(job: JobHandle) -> Echo:
-        job.cancel.wait(seconds)
+        stop = threading.Event()
+        with job.cancel.calling(stop.set):
+            stop.wait(seconds)
         return Echo(said="waited", times=1, client_id=None, principal=ctx.principal)
 
     try:

@@ -5,29 +5,28 @@ Exit codes: 0 done, 1 the call or the profile failed, 2 usage or a wrong setting
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
 import msgspec
-import uvicorn
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
 from dynogate import __version__
-from dynogate.app import check, open_database
 from dynogate.client import DEFAULT_URL, CallResult, GatewayClient, ToolInfo, parse_arguments
 from dynogate.errors import ConfigurationError, DynogateError, GatewayUnreachable
-from dynogate.profiling.analyzer import ProfileAnalyzer
-from dynogate.profiling.export import export_profile
-from dynogate.profiling.models import Outcome, ProfileResult, RunOptions
-from dynogate.profiling.profiler import ScaleneProfiler
-from dynogate.profiling.storage import ProfileStorage
-from dynogate.settings import Settings, load_settings
-from dynogate.telemetry.metrics import MULTIPROCESS_DIR
+
+if TYPE_CHECKING:
+    from dynogate.profiling.models import ProfileResult
+    from dynogate.settings import Settings
+
+# The server's and the profiler's modules are imported by the commands that need them: `call` and
+# `tools` would otherwise wait for a database library and a web server they never use.
 
 FAILED, USAGE, NO_GATEWAY = 1, 2, 3
 
@@ -63,6 +62,9 @@ def serve(
     allow_code: Allow profile_code without the sandbox, too.
     json: Log in JSON.
     """
+    from dynogate.app import check
+    from dynogate.settings import load_settings
+
     settings = load_settings(
         host=host,
         port=port,
@@ -75,13 +77,17 @@ def serve(
     )
     check(settings)
     os.environ.update(settings.as_environment())
+    # uvicorn finishes what is in flight and then raises the signal again: that is a clean end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="dynogate-metrics-") as metrics_dir:
         if settings.workers > 1:
-            os.environ[MULTIPROCESS_DIR] = metrics_dir
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
         _run_server(settings)
 
 
-def _run_server(settings: Settings) -> None:
+def _run_server(settings: "Settings") -> None:
+    import uvicorn
+
     uvicorn.run(
         "dynogate.app:create_app",
         factory=True,
@@ -177,6 +183,9 @@ def profile(
     data_dir: Where that store lives.
     json: Print the whole profile as JSON.
     """
+    from dynogate.profiling.models import Outcome, RunOptions
+    from dynogate.profiling.profiler import ScaleneProfiler
+
     options = RunOptions(
         cpu_only=cpu_only,
         include_gpu=gpu,
@@ -190,21 +199,32 @@ def profile(
     with Console(stderr=True).status(f"profiling {script}"):
         result = run(script, options)
     if save:
-        settings = load_settings(data_dir=data_dir)
-        with contextlib.closing(open_database(settings)) as database:
-            profile_id = ProfileStorage(database=database).store(result)
-            result = result.model_copy(update={"profile_id": profile_id})
+        result = _saved(result, data_dir)
     if html is not None:
+        from dynogate.profiling.export import export_profile
+
         html.write_bytes(export_profile(result, "html").content)
     _print_profile(result, top, as_json=json)
     if result.summary.outcome is Outcome.TOO_SHORT:
         raise SystemExit(FAILED)
 
 
-def _print_profile(result: ProfileResult, top: int, *, as_json: bool) -> None:
+def _saved(result: "ProfileResult", data_dir: Path | None) -> "ProfileResult":
+    from dynogate.app import open_database
+    from dynogate.profiling.storage import ProfileStorage
+    from dynogate.settings import load_settings
+
+    with contextlib.closing(open_database(load_settings(data_dir=data_dir))) as database:
+        profile_id = ProfileStorage(database=database).store(result)
+    return result.model_copy(update={"profile_id": profile_id})
+
+
+def _print_profile(result: "ProfileResult", top: int, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         return
+    from dynogate.profiling.analyzer import ProfileAnalyzer
+
     sys.stdout.write(ProfileAnalyzer(result).analyze(top_n=top).text() + "\n")
     if result.profile_id is not None:
         sys.stdout.write(f"\nkept as {result.profile_id}\n")
@@ -250,7 +270,7 @@ def _print_json(data: bytes) -> None:
 def main() -> None:
     """Run the command line."""
     try:
-        app()
+        app(sys.argv[1:])
     except GatewayUnreachable as error:
         _die(error.message, NO_GATEWAY)
     except ConfigurationError as error:
