@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: list the benchmarks; ``python -m benchmarks run [NAME ...]``: run them."""
+"""List the benchmarks, or run them: ``python -m benchmarks [run [NAME ...]]``."""
 
 import importlib
 import sys

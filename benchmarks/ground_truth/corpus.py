@@ -10,9 +10,11 @@ A program is a file, or a folder with a ``main.py``. A comment at the end of a l
     what the line allocates is never let go. The program measures its own leak: the last line it
     prints is ``{"leaked_mb": X, "seconds": Y}`` (or an object of X by name), MB being MiB.
 ``# MAYBE``
-    leaks a little as a side effect: may be reported, need not be.
+    what the line makes is kept and grows until the end of the run, though it was not planted as a
+    leak: nobody can tell from one run, so it may be reported as one and need not be.
 
-A program without LEAK leaks nothing. The profiler never sees the comments: ``lay_out`` writes a
+A line may hold several, as in ``# ALLOC MAYBE``. Where neither LEAK nor MAYBE stands, nothing
+leaks. The profiler never sees the comments: ``lay_out`` writes a
 copy without them.
 """
 
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
-_MARKER = re.compile(r"\s*# (?P<kind>HOT|ALLOC|LEAK|MAYBE)(?::(?P<name>\w+))?\s*$")
+_MARKER = re.compile(r"\s*#(?P<marks>(?: (?:HOT|ALLOC|MAYBE|LEAK(?::\w+)?))+)\s*$")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -111,9 +113,11 @@ def _strip(name: str, text: str) -> tuple[str, list[_Mark]]:
     """The text without its markers, and the markers."""
     lines, marks = [], []
     for lineno, line in enumerate(text.splitlines(), start=1):
-        if mark := _MARKER.search(line):
-            marks.append(_Mark(mark["kind"], mark["name"] or "", Spot(name, lineno)))
-            line = line[: mark.start()]
+        if found := _MARKER.search(line):
+            for mark in found["marks"].split():
+                kind, _, label = mark.partition(":")
+                marks.append(_Mark(kind, label, Spot(name, lineno)))
+            line = line[: found.start()]
         lines.append(line)
     return "\n".join(lines) + "\n", marks
 

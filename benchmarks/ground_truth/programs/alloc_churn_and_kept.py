@@ -9,7 +9,7 @@ def main() -> None:
     for i in range(60):
         scratch = bytearray(12_000_000)  # ALLOC
         scratch[i] = 1
-        kept.append(bytearray(3_000_000))  # ALLOC
+        kept.append(bytearray(3_000_000))  # ALLOC MAYBE
         label = str(i)
         time.sleep(0.012)
     print(len(kept), label)

@@ -13,7 +13,7 @@ def main() -> None:
         row = make_row(60_000)
         rows.append(row)
         time.sleep(0.01)
-    time.sleep(0.5)
+    time.sleep(1.0)
     print(len(rows))
 
 

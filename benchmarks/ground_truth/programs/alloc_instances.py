@@ -1,8 +1,5 @@
 """Instances of a class with a dictionary each."""
 
-import time
-
-
 class Node:
     def __init__(self, value: int) -> None:
         self.value = value
@@ -11,10 +8,12 @@ class Node:
 
 def main() -> None:
     nodes = []
-    for i in range(180_000):
+    for i in range(120_000):
         nodes.append(Node(i))
-    time.sleep(0.5)
-    print(len(nodes))
+    total = 0
+    for turn in range(60):
+        total += sum(node.payload[turn % 40] for node in nodes)
+    print(total)
 
 
 main()

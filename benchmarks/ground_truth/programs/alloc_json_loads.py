@@ -8,7 +8,7 @@ def main() -> None:
     text = json.dumps([{"id": i, "name": f"name-{i}", "xs": [i, i + 1]} for i in range(3_000)])
     kept = []
     for _ in range(50):
-        kept.append(json.loads(text))  # ALLOC
+        kept.append(json.loads(text))  # ALLOC MAYBE
         time.sleep(0.01)
     print(len(kept))
 

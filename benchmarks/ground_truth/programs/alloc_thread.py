@@ -8,7 +8,7 @@ store: list[bytearray] = []
 
 def load() -> None:
     for _ in range(60):
-        store.append(bytearray(1_500_000))  # ALLOC
+        store.append(bytearray(1_500_000))  # ALLOC MAYBE
         time.sleep(0.015)
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     worker.start()
     small = []
     while worker.is_alive():
-        small.append(bytes(50_000))
+        small.append(bytes(50_000))  # MAYBE
         time.sleep(0.02)
     worker.join()
     print(len(store), len(small))

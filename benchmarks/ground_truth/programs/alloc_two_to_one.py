@@ -6,8 +6,8 @@ import time
 def main() -> None:
     left, right = [], []
     for _ in range(50):
-        left.append(bytearray(700_000))
-        right.append(bytearray(2_100_000))  # ALLOC
+        left.append(bytearray(700_000))  # MAYBE
+        right.append(bytearray(2_100_000))  # ALLOC MAYBE
         time.sleep(0.02)
     print(len(left) + len(right))
 

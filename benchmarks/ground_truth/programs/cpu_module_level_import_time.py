@@ -6,7 +6,7 @@ for n in range(2_000_000):
 
 
 class Tables:
-    cubes = [(n * n * n) % 1_009 + (n ^ 7) % 13 for n in range(7_000_000) if n % 5 > -1]  # HOT
+    cubes = [(n * n * n) % 1_009 + (n ^ 7) % 13 for n in range(7_000_000) if n % 5 > -1]  # HOT MAYBE
 
 
 print(len(values), len(Tables.cubes))

@@ -3,4 +3,4 @@
 
 def blank(number: int) -> bytearray:
     size = 1_400_000 + number
-    return bytearray(size)  # ALLOC
+    return bytearray(size)  # ALLOC MAYBE
