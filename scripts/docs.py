@@ -6,18 +6,19 @@ stands between ``<!-- from code: NAME -->`` and ``<!-- end -->``.
 
 import argparse
 import difflib
+import io
 import json
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import Metric
+from rich.console import Console
 
 from dynogate import errors
+from dynogate.cli import app
 from dynogate.settings import ENV_PREFIX, Settings
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.registry import Tool
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(
     r"(?P<open><!-- from code: (?P<name>[\w ]+) -->\n).*?(?P<close><!-- end -->)", re.DOTALL
 )
+REGISTRY = load_registry()
 # Defaults that depend on the machine, as a reader should see them.
 DEFAULTS = {
     "data_dir": "`$XDG_DATA_HOME/dynogate`, or `~/.local/share/dynogate`",
@@ -110,7 +112,7 @@ def _descendants(kind: type[errors.DynogateError]) -> Iterator[type[errors.Dynog
 
 
 def _first_sentence(text: str | None) -> str:
-    return " ".join((text or "").partition("\n\n")[0].split())
+    return " ".join((text or "").partition("\n\n")[0].replace("``", "`").split())
 
 
 def _metrics() -> Iterator[str]:
@@ -126,7 +128,7 @@ def _exposed(family: Metric) -> str:
 
 
 def _tool(name: str) -> Iterator[str]:
-    tool = load_registry().get(name)
+    tool = REGISTRY.get(name)
     if tool is None:
         raise SystemExit(f"docs describe the tool {name!r}, which is not there")
     yield tool.description
@@ -142,7 +144,7 @@ def _arguments(tool: Tool) -> Iterator[str]:
             f"`{name}`",
             _kind(argument, schema.get("$defs", {})),
             "required" if name in required else f"`{_json(argument.get('default'))}`",
-            argument.get("description", ""),
+            argument.get("description", "").replace("<", "&lt;"),
         )
         for name, argument in schema.get("properties", {}).items()
     )
@@ -166,15 +168,10 @@ def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 def _command(name: str) -> Iterator[str]:
     """What ``dynogate NAME --help`` prints."""
-    words = [] if name == "dynogate" else name.split()
-    told = subprocess.run(
-        [sys.executable, "-m", "dynogate", *words, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "90", "NO_COLOR": "1"},
-    )
-    return iter(["```text", *(line.rstrip() for line in told.stdout.strip().splitlines()), "```"])
+    page = io.StringIO()
+    app.help_print([] if name == "dynogate" else [name], console=Console(file=page, width=90))
+    lines = [line.rstrip() for line in page.getvalue().strip().splitlines()]
+    return iter(["```text", *lines, "```"])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 LOG = Path(sys.prefix) / "quickstart.log"
 HOST = "127.0.0.1"
-READY_WITHIN_SEC = 30.0
+READY_WITHIN_SEC = 60.0
 STOPPED_WITHIN_SEC = 20.0
 SHOWN = 5  # lines of each example, by CPU time and by memory
 
