@@ -1,7 +1,7 @@
 """What the code of a hot line shows: each pattern is a function that names what it found."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dynogate.profiling.models import LineProfile
@@ -32,15 +32,15 @@ class HotLine:
         line: its figures.
         tree: the file's syntax.
         statement: the innermost statement on the line.
-        called_in_loop: where the stacks show the function called from a loop (``file:line``),
-            or None.
+        find_loop_above: tells where the stacks show the function called from a loop
+            (``file:line``), or None; costly, so only asked where it decides.
     """
 
     file: str
     line: LineProfile
     tree: SourceTree
     statement: ast.stmt
-    called_in_loop: str | None = None
+    find_loop_above: Callable[[], str | None]
 
     def nodes(self) -> Iterator[ast.AST]:
         """The nodes of the statement, without those of its body."""
@@ -63,9 +63,8 @@ class HotLine:
         loops = self.tree.loops(node)
         if loops:
             return f"in the loop on line {loops[0].lineno}"
-        if self.called_in_loop:
-            return f"in a function called from the loop at {self.called_in_loop}"
-        return None
+        above = self.find_loop_above()
+        return f"in a function called from the loop at {above}" if above else None
 
     def changes(self, node: ast.AST) -> set[str]:
         """The names that the innermost loop around ``node`` binds anew on every turn."""
@@ -90,8 +89,9 @@ def list_membership(hot: HotLine) -> str | None:
             continue
         container = node.comparators[-1]
         short = isinstance(container, ast.List) and len(container.elts) < 10
-        why = hot.repeated(node)
-        if why and not short and hot.tree.kind(container, node) == "list":
+        is_list = not short and hot.tree.kind(container, node) == "list"
+        why = hot.repeated(node) if is_list else None
+        if why:
             return f"{code(node)} searches the list {code(container)} from its start, {why}"
     return None
 
@@ -282,8 +282,8 @@ def list_front(hot: HotLine) -> str | None:
     """Taking from, or putting at, the front of a list."""
     for call, method in hot.methods("pop", "insert"):
         front = bool(call.args) and _constant(call.args[0]) == 0
-        why = hot.repeated(call)
-        if front and why and hot.tree.kind(method.value, call) == "list":
+        why = hot.repeated(call) if front else None
+        if why and hot.tree.kind(method.value, call) == "list":
             return f"{code(call)} moves every other element of the list, {why}"
     return None
 

@@ -3,10 +3,11 @@
 import ast
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 
 from pydantic import Field
 
-from dynogate.profiling.hotspots import Located, Spot
+from dynogate.profiling.hotspots import Located, Place, Spot
 from dynogate.profiling.models import Frame, ProfileResult
 from dynogate.profiling.patterns import HotLine
 from dynogate.profiling.rules import RULES, Figure, Rule, figure_of, figure_text
@@ -15,6 +16,9 @@ from dynogate.profiling.text import clip
 
 _MOST_LINES = 25
 """Hot lines looked at for each figure: each may need its file parsed."""
+
+_MOST_CALLERS = 10
+"""Callers of a line among which a loop is looked for: each may need its file parsed, too."""
 
 _FIGURES = tuple(Figure)
 
@@ -46,6 +50,7 @@ class Advisor:
         self._rules = sorted(rules, key=lambda rule: rule.last_resort)
         self._sources = sources
         self._stacks = profile.stacks
+        self._hot_lines: dict[Place, HotLine | None] = {}
 
     def suggest(
         self, spots: Mapping[Figure, Sequence[Spot]], floors: Mapping[Figure, float]
@@ -58,22 +63,19 @@ class Advisor:
         """
         found: list[tuple[int, float, Suggestion]] = []
         said: set[tuple[str, str, int]] = set()
-        spoken_of: set[Spot] = set()
-        lines = {
-            figure: [(spot, hot) for spot in some[:_MOST_LINES] if (hot := self._hot_line(spot))]
-            for figure, some in spots.items()
-        }
+        spoken_of: set[Place] = set()
         for rule in self._rules:
             floor = max(rule.floor, floors.get(rule.figure, 0.0))
-            for spot, hot in lines.get(rule.figure, ()):
+            for spot in spots.get(rule.figure, ())[:_MOST_LINES]:
                 value = figure_of(spot.line, rule.figure)
-                topic = (rule.name, *_anchor(hot))
-                if value < floor or topic in said or (rule.last_resort and spot in spoken_of):
+                if value < floor or (rule.last_resort and spot.place in spoken_of):
                     continue
-                code = rule.pattern(hot)
-                if code is not None:
+                hot = self._hot_line(spot)
+                topic = (rule.name, *_anchor(hot)) if hot else None
+                code = rule.pattern(hot) if hot and topic not in said else None
+                if topic is not None and code is not None:
                     said.add(topic)
-                    spoken_of.add(spot)
+                    spoken_of.add(spot.place)
                     found.append(
                         (_FIGURES.index(rule.figure), -value, _suggestion(rule, spot, code))
                     )
@@ -81,6 +83,11 @@ class Advisor:
         return tuple(suggestion for _, _, suggestion in found)
 
     def _hot_line(self, spot: Spot) -> HotLine | None:
+        if spot.place not in self._hot_lines:
+            self._hot_lines[spot.place] = self._read(spot)
+        return self._hot_lines[spot.place]
+
+    def _read(self, spot: Spot) -> HotLine | None:
         tree = self._sources.tree(spot.file)
         statement = tree.statement(spot.line.lineno) if tree else None
         if tree is None or statement is None:
@@ -90,13 +97,14 @@ class Advisor:
             line=spot.line,
             tree=tree,
             statement=statement,
-            called_in_loop=self._loop_above(spot),
+            find_loop_above=lambda: self._loop_above(spot.place),
         )
 
-    def _loop_above(self, spot: Spot) -> str | None:
+    def _loop_above(self, place: Place) -> str | None:
         """Where the heaviest stack through a line shows a call from a loop above it."""
-        stack = self._heaviest.get((spot.file, spot.line.lineno), ())
-        for caller, callee in zip(stack[-2::-1], stack[:0:-1], strict=True):
+        stack = self._heaviest.get(place, ())
+        pairs = zip(stack[-2::-1], stack[:0:-1], strict=True)
+        for caller, callee in islice(pairs, _MOST_CALLERS):
             tree = self._sources.tree(caller.file)
             statement = tree.statement(caller.lineno) if tree else None
             if tree and statement and _calls_in_loop(tree, statement, callee.function):
@@ -104,9 +112,9 @@ class Advisor:
         return None
 
     @cached_property
-    def _heaviest(self) -> dict[tuple[str, int], tuple[Frame, ...]]:
+    def _heaviest(self) -> dict[Place, tuple[Frame, ...]]:
         """For each place, the frames down to it in the stack with the most time through it."""
-        heaviest: dict[tuple[str, int], tuple[float, tuple[Frame, ...]]] = {}
+        heaviest: dict[Place, tuple[float, tuple[Frame, ...]]] = {}
         for stack in self._stacks:
             for depth, frame in enumerate(stack.frames):
                 place = (frame.file, frame.lineno)
