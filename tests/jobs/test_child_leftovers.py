@@ -162,7 +162,7 @@ def test_everything_dies_with_the_gateway(marker: str, sandboxed: bool) -> None:
         else "sandbox = None"
     )
     source = GATEWAY.format(
-        setting=setting, program=ORPHAN + "orphan(ignore, strip)\ntime.sleep(60)"
+        setting=setting, program=ORPHAN + "ignore()\norphan(strip)\ntime.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", source, marker]) as gateway:
         # The gateway, the program, and its daemon (bubblewrap shows the marker as well).

@@ -149,8 +149,13 @@ def _check(spec: ChildSpec) -> None:
     if names:
         raise ToolError(f"{names[0]!r} cannot be the name of an environment variable")
     words = (*spec.argv, str(spec.cwd), *spec.env, *spec.env.values())
-    if any("\0" in word for word in words):
-        raise ToolError("an argument, path or environment variable has a null character in it")
+    for word in words:
+        try:
+            bad = b"\0" in os.fsencode(word)
+        except UnicodeEncodeError:
+            bad = True
+        if bad:
+            raise ToolError(f"no program can be given {word[:200]!a} (a null or half a character)")
 
 
 def _order(spec: ChildSpec, mark: str) -> bytes:
@@ -158,12 +163,13 @@ def _order(spec: ChildSpec, mark: str) -> bytes:
     env = {**spec.env, _MARK: mark}
     limits = spec.limits
     sandbox = spec.sandbox
+    bwrap = bwrap_command(sandbox, cwd=spec.cwd, env=env) if sandbox else []
     order = {
-        "argv": list(spec.argv),
-        "bwrap": bwrap_command(sandbox, cwd=spec.cwd, env=env) if sandbox else None,
+        "argv": list(map(os.fsencode, spec.argv)),
+        "bwrap": list(map(os.fsencode, bwrap)),
         "memory_folders": memory_folders(sandbox) if sandbox else [],
-        "cwd": str(spec.cwd),
-        "env": env,
+        "cwd": os.fsencode(spec.cwd),
+        "env": {os.fsencode(name): os.fsencode(value) for name, value in env.items()},
         "timeout_sec": limits.timeout_sec,
         "memory_mb": limits.memory_mb,
         "processes": limits.processes,

@@ -160,7 +160,7 @@ class JobQueue:
         why = (
             "the gateway is shutting down"
             if self._draining
-            else f"{self._running} jobs run and {self.queued} wait already"
+            else f"{self._running} running and {self.queued} waiting already"
         )
         return Busy(f"{why}; try again in {retry_after:.0f} s", retry_after=retry_after)
 

@@ -38,7 +38,6 @@ class Warden:
     def __init__(self, order: Order, control: int) -> None:
         self.order = order
         self.control = control
-        self.gateway = os.getppid()
         self.poll = select.poll()
         self.heard: set[int] = set()  # the file descriptors that ``poll`` watches
         self.main = 0  # the process that we started: the command, or bwrap
@@ -67,7 +66,7 @@ class Warden:
         try:
             self._start(out[1], err[1])
         except NotStarted as error:
-            self.problem = (error.errno, error.path)
+            self.problem = (error.errno, os.fsdecode(error.path))
         finally:
             os.close(out[1])
             os.close(err[1])
@@ -96,12 +95,12 @@ class Warden:
         return read_fd, write_fd
 
     def _start(self, stdout: int, stderr: int) -> None:
-        if self.order.bwrap is None:
+        if not self.order.bwrap:
             self.main = start(self.order, stdout=stdout, stderr=stderr)
             self._started(self.main)
             return
         arguments = os.memfd_create("bwrap")
-        os.write(arguments, b"\0".join(map(os.fsencode, self.order.bwrap[1:])) + b"\0")
+        os.write(arguments, b"\0".join(self.order.bwrap[1:]) + b"\0")
         os.lseek(arguments, 0, os.SEEK_SET)
         self.status_fd, status = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.status_fd, False)
@@ -225,9 +224,6 @@ class Warden:
     def _scan(self) -> None:
         """Measure the tree and hold it against its limits."""
         now = time.monotonic()
-        if os.getppid() != self.gateway:
-            self._stop("cancelled")
-            self.kill_at = now
         if self.command is None:
             self._find_command()
         payload = self._payload()

@@ -8,21 +8,21 @@ import marshal
 
 
 class Order:
-    """One job. Units as in ``Limits``.
+    """One job. Units as in ``Limits``; words as bytes, as the gateway's locale has encoded them.
 
     Attributes:
         argv: the command.
-        bwrap: path of bubblewrap and its arguments, or None to run the command as it is.
+        bwrap: path of bubblewrap and its arguments; empty to run the command as it is.
         memory_folders: folders of the sandbox that live in memory and count as such.
         cwd: working directory.
         env: the whole environment.
     """
 
-    argv: list[str]
-    bwrap: list[str] | None
+    argv: list[bytes]
+    bwrap: list[bytes]
     memory_folders: list[str]
-    cwd: str
-    env: dict[str, str]
+    cwd: bytes
+    env: dict[bytes, bytes]
     timeout_sec: float
     memory_mb: float
     processes: int

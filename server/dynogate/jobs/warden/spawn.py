@@ -21,7 +21,7 @@ class NotStarted(Exception):
         path: what could not be entered or executed.
     """
 
-    def __init__(self, errno: int, path: str) -> None:
+    def __init__(self, errno: int, path: bytes) -> None:
         super().__init__(errno, path)
         self.errno = errno
         self.path = path
@@ -70,7 +70,7 @@ def _prepare(order: Order, parent: int) -> None:
     if os.getppid() != parent:
         os._exit(127)
     os.setsid()
-    if order.bwrap is None:
+    if not order.bwrap:
         # A set-uid program would be beyond our reach (bwrap sees to it itself, and may be set-uid).
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _limit(resource.RLIMIT_CORE, 0)
@@ -81,15 +81,16 @@ def _prepare(order: Order, parent: int) -> None:
 
 
 def _execute(order: Order, bwrap_fds: tuple[int, int] | None) -> None:
-    if order.bwrap is None or bwrap_fds is None:
+    if bwrap_fds is None:
         os.chdir(order.cwd)
         os.execvpe(order.argv[0], order.argv, order.env)  # noqa: S606 (no shell: that is the point)
     arguments, status = bwrap_fds
     for fd in bwrap_fds:
         os.set_inheritable(fd, True)
     # bwrap takes its arguments from a file, so that the environment is not to be read in `ps`.
-    wrapper = [order.bwrap[0], "--args", str(arguments), "--json-status-fd", str(status), "--"]
-    os.execve(order.bwrap[0], wrapper + order.argv, {})  # noqa: S606 (no shell: that is the point)
+    bwrap = order.bwrap[0]
+    wrapper = [bwrap, b"--args", b"%d" % arguments, b"--json-status-fd", b"%d" % status, b"--"]
+    os.execve(bwrap, wrapper + order.argv, {})  # noqa: S606 (no shell: that is the point)
 
 
 def start(
@@ -115,12 +116,12 @@ def start(
             _execute(order, bwrap_fds)
         except OSError as error:
             path = order.cwd if error.filename == order.cwd else order.argv[0]
-            os.write(tell, f"{error.errno} {path}".encode("utf-8", "surrogateescape"))
+            os.write(tell, b"%d %b" % (error.errno or 0, path))
         finally:
             os._exit(127)
     os.close(tell)
     with os.fdopen(told, "rb") as pipe:
-        errno, _, path = pipe.read().decode("utf-8", "surrogateescape").partition(" ")
+        errno, _, path = pipe.read().partition(b" ")
     if errno:
         os.waitpid(pid, 0)
         raise NotStarted(int(errno), path)
