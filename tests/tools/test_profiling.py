@@ -1,7 +1,9 @@
 """The twelve profiling tools: arguments in, structured reports out."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -241,10 +243,37 @@ async def test_a_script_is_profiled_and_stored(context: ToolContext) -> None:
 
 
 @pytest.mark.slow
+async def test_a_cancelled_run_keeps_what_was_seen(context: ToolContext) -> None:
+    """When the caller goes away the program is stopped, and its partial profile is stored."""
+    running = asyncio.Event()
+
+    def on_progress(done: float, total: float | None, message: str) -> None:
+        if done > 2:
+            running.set()
+
+    watched = replace(context, progress=on_progress)
+    arguments: dict[str, object] = {"script_args": ["10000000000"], "tags": ["cancelled"]}
+    task = asyncio.create_task(
+        call(watched, "profile_script", script_path="busy.py", cpu_only=True, **arguments)
+    )
+    await running.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (row,) = (await call(context, "list_profiles", tag="cancelled"))["profiles"]
+    assert row["outcome"] == "cancelled"
+
+
+@pytest.mark.slow
 async def test_a_module_is_profiled(context: ToolContext) -> None:
     """As python -m runs it."""
     made = await call(
-        context, "profile_script", module="busy", script_args=["4000000"], cpu_only=True
+        context,
+        "profile_script",
+        module="busy",
+        script_args=["4000000"],
+        cpu_only=True,
+        timeout_seconds=50,
     )
     found = await call(context, "get_cpu_hotspots", profile_id=made["profile_id"])
     assert found["hotspots"][0]["function"] == "spin"
