@@ -112,7 +112,7 @@ def _ready(live: Live) -> bool:
         return False
 
 
-def _until(condition: Any, what: str, seconds: float = 30.0) -> None:
+def _until(condition: Any, what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"

@@ -99,6 +99,7 @@ def _run_server(settings: "Settings") -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_worker_healthcheck=60,  # a worker that still imports on a busy machine is not dead
         timeout_graceful_shutdown=int(settings.shutdown_grace_sec) + 1,
     )
 

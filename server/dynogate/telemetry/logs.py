@@ -40,6 +40,7 @@ def configure(level: Level, log_format: Format) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # tells of every look at the schema
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
