@@ -188,6 +188,43 @@ class StackSample(Model):
     count: int
 
 
+class MemoryFlow(Model):
+    """What one line added to memory, interval by interval of ``MemoryRecord.intervals``."""
+
+    file: str
+    lineno: int
+    kept_mb: tuple[float, ...] = Field(
+        description="The line's part of what each interval added and the program still held "
+        "when it ended."
+    )
+    rising_mb: tuple[float, ...] = Field(
+        description="What was seen to accumulate on the line while each interval was watched."
+    )
+    blocks: int = Field(
+        default=0,
+        description="How many blocks that was; 0 where one block grew, or where only sampled.",
+    )
+
+
+class MemoryRecord(Model):
+    """How memory grew and by which lines: what Scalene's own JSON can't tell."""
+
+    exact: bool = Field(
+        description="True: blocks were traced from allocation to release, in one window of each "
+        "interval. False: from Scalene's samples, which can name a neighbouring line."
+    )
+    intervals: tuple[tuple[float, float], ...] = Field(
+        description="(start, end) in seconds; each interval is known by one look into it."
+    )
+    watched_sec: tuple[float, ...] = Field(description="How long each look took.")
+    flows: tuple[MemoryFlow, ...]
+    progress_sec: tuple[float, ...] = Field(
+        default=(),
+        description="For each point of memory_timeline, the seconds until then in which the "
+        "program was not waiting for a CPU; empty where that is not known.",
+    )
+
+
 class Gpu(Model):
     """Whether a GPU was asked for and seen."""
 
@@ -214,6 +251,9 @@ class ProfileResult(Model):
     stacks: tuple[StackSample, ...] = ()
     memory_timeline: tuple[tuple[float, float], ...] = Field(
         default=(), description="(seconds since start, footprint in MB)."
+    )
+    memory_record: MemoryRecord | None = Field(
+        default=None, description="Null where only Scalene's own JSON is known."
     )
     gpu: Gpu = Gpu()
     stdout: str = Field(default="", description="What the program printed; the middle is cut.")
