@@ -138,9 +138,9 @@ class Warden:
     # Watching
 
     def _watch(self) -> None:
-        deadline = self.began + self.order.timeout_sec
         while self.status is None:
             now = time.monotonic()
+            deadline = self.began + self.order.timeout_sec
             if now >= self.next_scan:
                 self._scan()
             if now >= deadline:
