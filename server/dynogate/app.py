@@ -70,7 +70,11 @@ def build_app(settings: Settings) -> Starlette:
         services=Services(
             storage,
             ScaleneProfiler(
-                limits=Limits(memory_mb=settings.job_memory_mb, processes=settings.job_processes),
+                limits=Limits(
+                    timeout_sec=settings.job_timeout_sec,
+                    memory_mb=settings.job_memory_mb,
+                    processes=settings.job_processes,
+                ),
                 sandbox=sandboxed,
                 roots=settings.roots,
             ),
