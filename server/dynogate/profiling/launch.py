@@ -59,7 +59,7 @@ class RaisedError(msgspec.Struct):
 
 
 class Ending(msgspec.Struct):
-    """What the child says about the program's end; missing where it was killed."""
+    """What the child says about the program's end; ``how`` is "started" until then."""
 
     how: str
     status: int | None = None
@@ -75,6 +75,8 @@ class Capture:
     """Everything one run left behind, read into memory; its files are gone.
 
     Attributes:
+        started: whether the run got as far as the program.
+        ending: how the program ended; None where it was killed.
         status: the program's exit status, the negative signal number where a signal ended it.
         samples: py-spy's document, or None and the reason in ``sampler_problem``.
         crash: what the fault handler wrote; empty where nothing crashed.
@@ -84,6 +86,7 @@ class Capture:
     child: ChildResult
     status: int
     about: About | None
+    started: bool
     ending: Ending | None
     raw: bytes
     samples: bytes | None
@@ -123,11 +126,13 @@ def run(
     )
     if not surroundings.sandboxed:
         _remove_scalene_files(started)
+    ending = decode(work / "outcome.json", Ending)
     return Capture(
         child=ran.child,
         status=ran.status,
         about=decode(work / "about.json", About),
-        ending=decode(work / "outcome.json", Ending),
+        started=ending is not None,
+        ending=None if ending is not None and ending.how == "started" else ending,
         raw=read(work / "profile.json"),
         samples=ran.samples,
         sampler_problem=ran.sampler_problem,

@@ -99,7 +99,7 @@ def _partial(capture: Capture) -> str:
         what = (
             f"Stopped over its limit of {_LIMIT_NAMES[child.end]} ({child.max_rss_mb:.0f} MB used)"
         )
-    if capture.ending is None and capture.samples is None:
+    if not capture.started:
         return f"{what}, before the program got going: interpreter and profiler start within it."
     return f"{what}: the profile covers the time until then."
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import constructs_sibling
 
-ROUNDS = 90_000
+ROUNDS = 250_000
 
 
 def recursion(n):
@@ -58,14 +58,14 @@ def sort_by_lambda(values):
 
 
 def library_python_time():
-    for _ in range(250):
+    for _ in range(1200):
         text = json.dumps({str(i): [i, i + 1] for i in range(20)}, indent=2)  # hot
     return text
 
 
 def c_extension_time():
     text = "ab" * 12
-    for _ in range(4):
+    for _ in range(12):
         found = re.match(r"(a|b|ab)*c", text)  # hot
         text = text.strip()
     return found
@@ -112,7 +112,7 @@ def waits_on_queue():
 
 
 if __name__ == "__main__":
-    recursion(23)
+    recursion(25)
     while_loop()
     one_of_several()
     sum(generator(ROUNDS))

@@ -9,6 +9,7 @@ Python 3.9 syntax, standard library and Scalene only: any interpreter may be the
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import importlib
 import importlib.util
@@ -16,6 +17,7 @@ import os
 import signal
 import sys
 import sysconfig
+import time
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -28,9 +30,12 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 
 _KEPT = ("_exit", "exec", "fork", "kill", "popen", "posix_spawn", "spawn", "system", "wait")
 
-# Scalene replaces these for the program; ours are the originals.
+BEAT_SEC = 0.1
+
+# Scalene or the program may replace these; ours are the originals.
 _exit = os._exit
 _signal = signal.signal
+_sleep = time.sleep
 
 _Handler = Union[Callable[[int, Union[FrameType, None]], Any], int, signal.Handlers, None]
 
@@ -47,16 +52,15 @@ class ScaleneHost:
         self._term_handler: _Handler = signal.SIG_DFL
         self._program: Union[Program, None] = None
         self._finished = False
-        # Chatter such as "profile saved to" is not the program's output.
-        module.print = _say_nothing  # type: ignore[attr-defined]  # a global of theirs we add
         self._profiler = self._set_up()
-        sys.modules["scalene.replacement_signal_fns"].print = _say_nothing  # type: ignore[attr-defined]  # likewise
+        _silence()
         _speed_up_tracing(self._scalene._Scalene__tracing)
         self._take_over_endings()
 
     def profile(self, program: Program) -> int:
         """Profile ``program`` and give its exit status."""
         self._program = program
+        self._write_outcome()
         stub = compile("run()", "<dynogate>", "exec")
         try:
             return int(self._profiler.profile_code(stub, {"run": self._run}, {}, self._job["args"]))
@@ -101,6 +105,7 @@ class ScaleneHost:
     def _run(self) -> None:
         # After Scalene's start, which takes SIGTERM for itself.
         _signal(signal.SIGTERM, self._on_term)
+        _thread.start_new_thread(self._beat, ())
         if self._recorder is not None:
             self._recorder.install(self._job["memory_output"])
         try:
@@ -108,6 +113,17 @@ class ScaleneHost:
                 self._program.guarded_run()
         finally:
             self._stop_recorder()
+
+    def _beat(self) -> None:
+        """Make the main thread look for signals now and then, by wanting the interpreter's lock.
+
+        A signal that the kernel gives to another thread (it does where the main thread is off
+        the CPU with a signal pending) is noted, but the main thread is not told (CPython 3.11,
+        ``_PyEval_SignalReceived``), and may miss its own. Then SIGTERM would be lost, or
+        Scalene's timer, which the handler sets anew each time, would stop for good.
+        """
+        while not self._finished:
+            _sleep(BEAT_SEC)
 
     def _load_recorder(self) -> Any:
         path = self._job["memory_recorder"]
@@ -261,6 +277,13 @@ def _speed_up_tracing(tracing: Any) -> None:
 
     tracing.should_trace = should_trace
     tracing._passes_exclusion_rules = passes_exclusion_rules
+
+
+def _silence() -> None:
+    """Keep chatter such as "profile saved to" out of the program's output."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("scalene."):
+            vars(module)["print"] = _say_nothing
 
 
 def _say_nothing(*_args: object, **_options: object) -> None:

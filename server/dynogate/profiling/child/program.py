@@ -32,8 +32,8 @@ class Program:
     """One program, from the orders ``kind``, ``target``, ``args``, ``repeat`` and ``loop``.
 
     Attributes:
-        how: ``returned``, ``exited``, ``raised`` or ``no_module``; others set ``left`` and
-            ``terminated``.
+        how: ``started``, then ``returned``, ``exited``, ``raised`` or ``no_module``; others set
+            ``left`` and ``terminated``.
         status: the exit status, once it is known.
         runs: how often it ran to its end.
         error: the exception it ended with, as JSON.
@@ -43,7 +43,7 @@ class Program:
     def __init__(self, job: dict[str, Any]) -> None:
         self.job = job
         self.runs = 0
-        self.how = "returned"
+        self.how = "started"
         self.status: Optional[int] = None
         self.error: Optional[dict[str, Any]] = None
         self.elapsed_sec = self.cpu_sec = 0.0
@@ -81,6 +81,7 @@ class Program:
             _report(error, own)
         else:
             status = 0
+            self.how = "returned"
         self.status = status
         self.stop_clock()
         raise SystemExit(status)

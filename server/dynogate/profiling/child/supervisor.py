@@ -31,6 +31,8 @@ class Supervisor:
         self.job = job
         self.program = 0
         self.sampler = 0
+        self.is_up = False
+        self.is_ending = False
 
     def run(self) -> int:
         """Run both to their end; returns the program's wait status."""
@@ -40,8 +42,11 @@ class Supervisor:
         self.program = self._start_program(tell_ready, wait_go)
         os.close(tell_ready)
         os.close(wait_go)
+        if self.is_ending:  # the SIGTERM for the job came before there was a program
+            os.kill(self.program, signal.SIGTERM)
         # One byte once the interpreter is up; end of file if it never was.
-        if os.read(ready, 1) and self.job["py_spy"]:
+        self.is_up = bool(os.read(ready, 1))
+        if self.is_up and self.job["py_spy"]:
             self._start_sampler()
         os.close(go)
         status = os.waitpid(self.program, 0)[1]
@@ -81,6 +86,9 @@ class Supervisor:
 
     def _on_term(self, _signum: int, _frame: Union[FrameType, None]) -> None:
         """The job is to end: the program has the grace time, the sampler must write before it."""
+        self.is_ending = True
+        if self.program and not self.is_up:
+            os.kill(self.program, signal.SIGTERM)
         signal.signal(signal.SIGALRM, self._flush_sampler)
         signal.setitimer(signal.ITIMER_REAL, self.job["flush_sec"])
 
@@ -111,7 +119,8 @@ def main(argv: list[str]) -> None:
     with open(job["status"], "w") as file:
         file.write(str(code))
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # SIGKILL's cannot be set, and need not be
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 
