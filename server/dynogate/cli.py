@@ -79,9 +79,11 @@ def serve(
     os.environ.update(settings.as_environment())
     # uvicorn finishes what is in flight and then raises the signal again: that is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with tempfile.TemporaryDirectory(prefix="dynogate-metrics-") as metrics_dir:
-        if settings.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
+    if settings.workers == 1:
+        _run_server(settings)
+        return
+    with tempfile.TemporaryDirectory(prefix="dynogate-metrics-") as shared:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
         _run_server(settings)
 
 
