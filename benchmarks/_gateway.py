@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+import psutil
+
 from dynogate.client import GatewayClient
 
 START_LIMIT_SEC = 30.0
@@ -48,6 +50,11 @@ class GatewayProcess:
         if self._process is None:
             raise RuntimeError("the gateway is not running")
         return self._process.pid
+
+    def cpu_sec(self) -> float:
+        """CPU seconds that the gateway's own process has used so far."""
+        used = psutil.Process(self.pid).cpu_times()
+        return float(used.user + used.system)
 
     @property
     def log_path(self) -> Path:

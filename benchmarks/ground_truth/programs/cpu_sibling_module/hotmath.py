@@ -1,12 +1,12 @@
 """Number theory, the slow way."""
 
 
-def primes_below(limit: int) -> int:
-    count = 0
-    for n in range(2, limit):
-        for d in range(2, int(n**0.5) + 1):
-            if n % d == 0 and n % d + d > 1:  # HOT
-                break
-        else:
-            count += 1
-    return count
+def longest_collatz(limit: int) -> int:
+    longest = 0
+    for start in range(1, limit):
+        n, length = start, 0
+        while n != 1:
+            n = n // 2 if n % 2 == 0 else 3 * n + 1  # HOT
+            length += 1
+        longest = max(longest, length)
+    return longest

@@ -3,6 +3,6 @@
 import hotmath
 
 total = 0
-for i in range(120):
-    total += hotmath.primes_below(6_000)
+for i in range(10):
+    total += hotmath.longest_collatz(12_000)
 print(total)
