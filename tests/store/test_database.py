@@ -1,6 +1,5 @@
 import sqlite3
 import stat
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -58,17 +57,13 @@ def test_the_directory_of_the_file_is_made_for_this_user_only(tmp_path: Path) ->
     assert stat.S_IMODE((tmp_path / "data" / "dynogate").stat().st_mode) == 0o700
 
 
-def test_a_postgresql_store_without_psycopg_says_what_to_install() -> None:
+def test_a_postgresql_store_without_psycopg_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The extra, by name."""
-    script = (
-        "import sys; sys.modules['psycopg'] = None\n"
-        "from dynogate.errors import ConfigurationError\n"
-        "from dynogate.store.database import Database\n"
-        "try:\n    Database('postgresql://user@host/name')\n"
-        "except ConfigurationError as error:\n    print(error.message)"
-    )
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "pip install 'dynogate[postgres]'" in said.stdout, said.stderr
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # what Python itself checks first
+    with pytest.raises(ConfigurationError, match=r"pip install 'dynogate\[postgres\]'"):
+        Database("postgresql://user@host/name")
 
 
 def test_short_names_of_postgresql_choose_psycopg() -> None:
@@ -150,7 +145,7 @@ def test_a_locked_file_is_reported_and_then_works_again(tmp_path: Path) -> None:
 def test_a_file_locked_at_its_first_opening_is_waited_for(tmp_path: Path) -> None:
     """Switching to WAL ignores SQLite's own timeout, so that the wait is ours."""
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
+    other.execute("BEGIN IMMEDIATE")
     other.execute("CREATE TABLE other (a)")
     impatient = Database(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_sec=0.05)
     with pytest.raises(StoreUnavailable, match="write lock"):
@@ -249,6 +244,19 @@ def test_another_kind_of_file_is_reported(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'store.db'}")
     with pytest.raises(StoreUnavailable, match="not a SQLite database"):
         database.migrate()
+    database.close()
+
+
+def test_any_other_failure_of_the_database_is_reported(tmp_path: Path) -> None:
+    """The log has the driver's words."""
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+
+    def overflow() -> None:
+        with database.read() as connection:
+            connection.execute(text("SELECT abs(-9223372036854775808)"))
+
+    with pytest.raises(StoreUnavailable, match="the database reported an error"):
+        overflow()
     database.close()
 
 

@@ -169,18 +169,18 @@ class Database:
     def _on_sqlite_connect(self, connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # transactions begin where `_on_sqlite_begin` says
         connection.execute(f"PRAGMA busy_timeout = {int(self._timeout_sec * 1000)}")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of use only in an empty file
-        self._use_write_ahead_log(connection)
+        self._insist(connection, "PRAGMA auto_vacuum = INCREMENTAL")  # of use in an empty file
+        self._insist(connection, "PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT_BYTES}")
 
-    def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
-        """Switch to WAL; SQLite does not wait for its lock here, so that we have to."""
+    def _insist(self, connection: sqlite3.Connection, pragma: str) -> None:
+        """Run what changes the file's header; SQLite does not always wait for that lock itself."""
         deadline = time.monotonic() + self._timeout_sec
         while True:
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(pragma)
                 return
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > deadline:

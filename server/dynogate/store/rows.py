@@ -6,7 +6,7 @@ from typing import Literal
 LineOrder = Literal["cpu", "malloc", "retained", "gpu"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ProfileRow:
     """What is stored of a profile in columns."""
 
@@ -29,14 +29,14 @@ class ProfileRow:
     python_version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StoredRow(ProfileRow):
-    """A row as it came back: with its tags (sorted), sizes, and place in the order of inserts."""
+    """A row as it came back: with its sizes, place in the order of inserts, and tags (sorted)."""
 
-    key: int
-    tags: tuple[str, ...]
     raw_bytes: int
     stored_bytes: int
+    key: int
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
