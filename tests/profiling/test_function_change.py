@@ -98,6 +98,22 @@ def test_the_interval_allows_for_three_times_poissons_variance() -> None:
     assert half == pytest.approx(1.96 * 1500**0.5 / 100, rel=1e-6)
 
 
+def test_runs_that_differ_by_themselves_widen_the_interval() -> None:
+    """A slow spell that hit one function in one run is no proof against that function."""
+    side = profile(TEXT, {})
+    files, _ = program_files(side, side)
+
+    def run(parse: float, render: float) -> list[StackSample]:
+        return [sample_stack(*PARSE, cpu_sec=parse), sample_stack(*RENDER, cpu_sec=render)]
+
+    steady = measure_side(side, files, [run(1.0, 1.0)] * 3)
+    uneven = measure_side(side, files, [run(1.0, 1.0), run(1.0, 1.0), run(2.5, 0.8)])
+    narrow = named(attribute(steady, steady, 0).changes, "parse")
+    wide = named(attribute(steady, uneven, 0).changes, "parse")
+    width = [change.change_high_sec - change.change_low_sec for change in (narrow, wide)]
+    assert width[1] > 1.5 * width[0]
+
+
 def test_changed_code_outweighs_a_change_of_the_same_size() -> None:
     """Where the times cannot tell two functions apart, the text can."""
     before = profile(TEXT, {PARSE: 100, RENDER: 100})

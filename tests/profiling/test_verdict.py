@@ -8,12 +8,9 @@ from dynogate.profiling.comparison import MeasureName, Verdict
 from dynogate.profiling.verdict import ALPHA, Timing, judge, looks
 
 
-def runs(*cpu: float, share: float = 1.0, queued: float = 0.0) -> list[Timing]:
-    """Runs of so many CPU seconds, which are ``share`` of the time they could have used."""
-    return [
-        Timing(cpu_sec=sec, wall_sec=sec / share + queued, queued_sec=queued, status=0)
-        for sec in cpu
-    ]
+def runs(*cpu: float, share: float = 1.0) -> list[Timing]:
+    """Runs of so many CPU seconds, which are ``share`` of the time they took."""
+    return [Timing(cpu_sec=sec, wall_sec=sec / share, queued_sec=0.0, status=0) for sec in cpu]
 
 
 def spread(middle: float, count: int, share: float, seed: int) -> list[float]:
@@ -81,11 +78,17 @@ def test_a_program_that_starts_to_wait_is_judged_by_the_wall_clock() -> None:
     assert judgement.other is judgement.cpu
 
 
-def test_waiting_for_a_processor_is_not_the_programs_own_waiting() -> None:
-    """On a busy machine a computing program is still judged by its CPU seconds."""
-    judgement = judge(runs(*BASE, queued=5.0), runs(*BASE, queued=9.0), ALPHA)
+def test_a_short_sleep_in_a_computing_program_is_found() -> None:
+    """It costs no CPU, but the program waits more than it did."""
+    judgement = judge(runs(*BASE), runs(*BASE, share=1 / 1.15), ALPHA)
+    assert judgement.decided_by is MeasureName.WALL
+    assert judgement.verdict is Verdict.REGRESSION
+
+
+def test_a_program_on_two_processors_waits_for_nothing() -> None:
+    """More CPU seconds than wall-clock seconds are not a negative wait."""
+    judgement = judge(runs(*BASE, share=1.9), runs(*BASE, share=1.7), ALPHA)
     assert judgement.decided_by is MeasureName.CPU
-    assert judgement.verdict is Verdict.NO_CHANGE
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,7 @@ def test_looks_double_and_share_the_error_rate(first: int, most: int, sizes: lis
     planned = list(looks(first, most))
     assert [size for size, _ in planned] == sizes
     assert sum(alpha for _, alpha in planned) == pytest.approx(ALPHA)
+    assert min(alpha for _, alpha in planned) > 0
 
 
 def test_the_first_look_at_five_runs_can_pass() -> None:

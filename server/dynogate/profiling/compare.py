@@ -12,7 +12,7 @@ from dynogate.jobs.sandbox import sandbox_problem
 from dynogate.jobs.scratch import scratch_dir
 from dynogate.profiling.caveats import caveats
 from dynogate.profiling.comparison import Comparison, MeasureName, Verdict
-from dynogate.profiling.experiment import SAMPLED_RUNS, Experiment, Progress
+from dynogate.profiling.experiment import SAMPLED_RUNS, Experiment, Progress, Stacks
 from dynogate.profiling.function_change import (
     Attribution,
     attribute,
@@ -20,18 +20,18 @@ from dynogate.profiling.function_change import (
     program_files,
 )
 from dynogate.profiling.memory_change import compare_memory
-from dynogate.profiling.models import ProfileResult, StackSample
+from dynogate.profiling.models import ProfileResult
 from dynogate.profiling.rerun import SideName, Subject
 from dynogate.profiling.single import SINGLE_MARGIN, judge_profiles
 from dynogate.profiling.verdict import ALPHA, FEWEST_RUNS, MARGIN, Judgement, beyond
 
-MOST_RUNS = 20
+MOST_RUNS = 40
 """Runs a side that the experiment goes up to by itself, where fewer leave it open."""
 
-BUDGET_SEC = 900.0
+BUDGET_SEC = 600.0
 """Seconds after which no further round of runs is begun."""
 
-_MOST_SAMPLED_RUNS = 12
+_MOST_SAMPLED_RUNS = 15
 _SURE = 0.95
 """Probability of the culprit at which no further sampled runs are made."""
 
@@ -94,7 +94,7 @@ class ProfileComparator:
             before: the profile to measure against.
             after: the profile to judge.
             runs_per_side: runs of each program before the first look: 0, or 5 and more.
-            max_runs_per_side: runs of each program at most; None: 20, or ``runs_per_side`` where
+            max_runs_per_side: runs of each program at most; None: 40, or ``runs_per_side`` where
                 that is more.
             cancel: stops the runs.
             on_progress: told (runs done, runs planned or None, what is happening).
@@ -284,14 +284,14 @@ def _explain(
     changed = judgement.verdict in _CHANGES
     change_sec = measure.after_sec - measure.before_sec if changed else 0.0
 
-    def attribution(stacks: dict[SideName, list[StackSample]]) -> Attribution:
+    def attribution(stacks: dict[SideName, list[Stacks]]) -> Attribution:
         old, new = (
-            measure_side(profiles[side], files[side], stacks[side] or None, seconds=seconds[side])
+            measure_side(profiles[side], files[side], stacks[side], seconds=seconds[side])
             for side in SideName
         )
         return attribute(old, new, change_sec)
 
-    stacks: dict[SideName, list[StackSample]] = {side: [] for side in SideName}
+    stacks: dict[SideName, list[Stacks]] = {side: [] for side in SideName}
     found = attribution(stacks)
     for runs in range(0, _MOST_SAMPLED_RUNS if changed else 0, SAMPLED_RUNS):
         if runs and not experiment.affordable(SAMPLED_RUNS):

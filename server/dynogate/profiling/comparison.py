@@ -24,7 +24,7 @@ class MeasureName(StrEnum):
     """What was measured."""
 
     CPU = "cpu"  # user and system CPU seconds, child processes included
-    WALL = "wall"  # wall-clock seconds
+    WALL = "wall"  # wall-clock seconds; of re-runs without the time in the processors' queue
 
 
 class Measure(Model):
@@ -148,7 +148,7 @@ class Comparison(Model):
     before_name: str
     after_name: str
     decided_by: MeasureName = Field(
-        description="CPU time where the program computes more than half of the time, else wall."
+        description="CPU time where both sides compute most of the time and wait alike, else wall."
     )
     cpu: Measure | None = Field(description="Null where CPU time is not known on both sides.")
     wall: Measure

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dynogate.jobs.cancel import CancelToken
@@ -12,6 +12,7 @@ from dynogate.profiling.models import StackSample
 from dynogate.profiling.rerun import SideName, Subject, schedule
 from dynogate.profiling.verdict import Judgement, Timing, judge, looks
 
+Stacks = Sequence[StackSample]
 Progress = Callable[[float, float | None, str], None]
 
 SAMPLED_RUNS = 3
@@ -87,23 +88,24 @@ class Experiment:
         assert judgement is not None  # there is always a first look
         return judgement
 
-    def sample(self, judgement: Judgement) -> Mapping[SideName, list[StackSample]]:
-        """One more round of sampled runs of both sides, interleaved."""
+    def sample(self, judgement: Judgement) -> Mapping[SideName, list[Stacks]]:
+        """One more round of sampled runs of both sides, interleaved: the stacks of each run."""
         seconds = min(judgement.measure.before_sec, judgement.measure.after_sec)
         low, high = _RATES
         sampling = Sampling(
             rate=round(min(max(_SAMPLES_PER_RUN / seconds, low), high)),
             idle=judgement.decided_by is MeasureName.WALL,
         )
-        stacks: dict[SideName, list[StackSample]] = {side: [] for side in SideName}
+        stacks: dict[SideName, list[Stacks]] = {side: [] for side in SideName}
         for side, block in schedule(SAMPLED_RUNS, self._order):
             self._report(None, f"sampling the program {side}")
-            stacks[side] += self._subjects[side].sample(block, sampling, self._cancel)
+            stacks[side].append(self._subjects[side].sample(block, sampling, self._cancel))
         return stacks
 
     def affordable(self, runs: int) -> bool:
         """Whether ``runs`` more runs a side fit in what is left of the budget."""
-        per_run = [timing.wall_sec for side in self.runs.timings.values() for timing in side]
+        sides = self.runs.timings.values()
+        per_run = [run.wall_sec + run.queued_sec for side in sides for run in side]
         return time.monotonic() + 2 * runs * max(per_run) < self._deadline
 
     def _report(self, total: float | None, message: str) -> None:

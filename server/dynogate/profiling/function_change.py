@@ -2,7 +2,9 @@
 
 Functions are paired by name and by code, never by line number, so that code which only moved is
 the same code. Times come from sampled call stacks. A sample count is taken to vary three times as
-much as Poisson's law says (measured), because runs differ by more than sampling.
+much as Poisson's law says (measured), because runs differ by more than sampling; several runs of
+a side show by themselves how much more (quasi-Poisson: Pearson's chi-squared per degree of
+freedom; McCullagh and Nelder, "Generalized Linear Models", 6.2.3).
 """
 
 import math
@@ -23,9 +25,9 @@ MAIN = "<main>"
 """The program's main file, whatever its name is on each side."""
 
 OVERDISPERSION = 3.0
-"""Variance of a sample count over Poisson's."""
+"""Variance of a sample count over Poisson's, where the runs themselves do not show a larger one."""
 
-_CODE_EVIDENCE = math.log(20)
+_CODE_EVIDENCE = math.log(100)
 """How much likelier a function whose code changed is the cause than one whose code did not."""
 
 _FEWEST_SHARE = 0.002
@@ -43,12 +45,13 @@ class Key(NamedTuple):
 
 @dataclass(slots=True)
 class Cost:
-    """What one function cost in one run."""
+    """What one function cost: samples of all runs, and seconds of one."""
 
     samples: int = 0
     self_sec: float = 0.0
     total_sec: float = 0.0
     lines: Counter[int] = field(default_factory=Counter)  # sample counts
+    runs: Counter[int] = field(default_factory=Counter)  # sample counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,28 @@ class Side:
 
     Attributes:
         sample_sec: seconds of one run that one sample stands for.
+        run_sizes: samples of each run.
         outlines: the source of each of the program's files that is known whole.
         paths: path within the program -> path as profiled.
     """
 
     costs: Mapping[Key, Cost]
     sample_sec: float
+    run_sizes: Sequence[int]
     outlines: Mapping[str, Outline]
     paths: Mapping[str, str]
+
+    def dispersion(self) -> tuple[float, int]:
+        """Pearson's chi-squared of the counts by function and run, and its degrees of freedom."""
+        whole = sum(self.run_sizes)
+        squares = sum(
+            (cost.runs[run] - expected) ** 2 / expected
+            for cost in self.costs.values()
+            for run, size in enumerate(self.run_sizes)
+            if (expected := cost.samples * size / whole) > 0
+        )
+        functions = sum(cost.samples > 0 for cost in self.costs.values())
+        return squares, (functions - 1) * (len(self.run_sizes) - 1)
 
     def code(self, key: Key) -> str | None:
         """The function's code, if its file's source is known."""
@@ -116,7 +133,7 @@ def _own_files(profile: ProfileResult) -> dict[str, str]:
 def measure_side(
     profile: ProfileResult,
     files: Mapping[str, str],
-    stacks: Sequence[StackSample] | None = None,
+    runs: Sequence[Sequence[StackSample]] = (),
     *,
     seconds: float | None = None,
 ) -> Side:
@@ -126,22 +143,26 @@ def measure_side(
     function spends in libraries is its own cost, as in the profile's lines.
 
     Args:
-        profile: the program, and its samples where ``stacks`` is None; with its ``raw`` bytes
-            the code of all its files can be compared, without them only the main file's.
+        profile: the program, and its samples where ``runs`` is empty; with its ``raw`` bytes the
+            code of all its files can be compared, without them only the main file's.
         files: the program's files, as ``program_files`` gives them.
-        stacks: samples to use in place of the profile's.
+        runs: samples of one or more runs, to use in place of the profile's.
         seconds: what one run costs without a profiler; None keeps the samples' seconds.
     """
     outlines = _outlines(profile, files)
-    samples = (profile.stacks if stacks is None else stacks) or _line_samples(profile)
-    count = sum(sample.count for sample in samples)
-    total = sum(sample.cpu_sec for sample in samples) if seconds is None else seconds
-    sample_sec = total / count if count else 0.0
+    sampled = runs or (profile.stacks or _line_samples(profile),)
+    sizes = [sum(sample.count for sample in run) for run in sampled]
+    if seconds is None:
+        seconds = sum(sample.cpu_sec for run in sampled for sample in run) / len(sampled)
+    sample_sec = seconds / sum(sizes) if sum(sizes) else 0.0
     costs: dict[Key, Cost] = {}
-    for sample in samples:
-        _charge(costs, sample, sample_sec, files, outlines)
+    for number, run in enumerate(sampled):
+        for sample in run:
+            keys = [(_key(frame, files, outlines), frame.lineno) for frame in sample.frames]
+            own = [(key, lineno) for key, lineno in keys if key is not None]
+            _charge(costs, own, sample.count, sample_sec, number)
     paths = {name: path for path, name in files.items()} | {MAIN: profile.target.name}
-    return Side(costs, sample_sec, outlines, paths)
+    return Side(costs, sample_sec, sizes, outlines, paths)
 
 
 def _outlines(profile: ProfileResult, files: Mapping[str, str]) -> dict[str, Outline]:
@@ -170,22 +191,20 @@ def _line_samples(profile: ProfileResult) -> tuple[StackSample, ...]:
 
 def _charge(
     costs: dict[Key, Cost],
-    sample: StackSample,
+    stack: Sequence[tuple[Key, int]],
+    count: int,
     sample_sec: float,
-    files: Mapping[str, str],
-    outlines: Mapping[str, Outline],
+    run: int,
 ) -> None:
-    keys = [(_key(frame, files, outlines), frame.lineno) for frame in sample.frames]
-    own = [(key, lineno) for key, lineno in keys if key is not None]
-    spent = sample.count * sample_sec
-    for key in {key for key, _ in own}:
-        costs.setdefault(key, Cost()).total_sec += spent
-    if own:
-        key, lineno = own[-1]
+    for key in {key for key, _ in stack}:
+        costs.setdefault(key, Cost()).total_sec += count * sample_sec
+    if stack:
+        key, lineno = stack[-1]
         cost = costs[key]
-        cost.samples += sample.count
-        cost.self_sec += spent
-        cost.lines[lineno] += sample.count
+        cost.samples += count
+        cost.self_sec += count * sample_sec
+        cost.lines[lineno] += count
+        cost.runs[run] += count
 
 
 def _key(frame: Frame, files: Mapping[str, str], outlines: Mapping[str, Outline]) -> Key | None:
@@ -210,7 +229,7 @@ def attribute(before: Side, after: Side, change_sec: float) -> Attribution:
 
     For each function two hypotheses are weighed on its measured change d with standard error s:
     that it changed by the whole of the program's change D, or not at all. The log likelihood
-    ratio is (d^2 - (d - D)^2) / 2 s^2; a function whose code changed starts 20 times likelier.
+    ratio is (d^2 - (d - D)^2) / 2 s^2; a function whose code changed starts 100 times likelier.
     The shares of these weights are the culprit's probability. Functions that moved against the
     program are no candidates.
 
@@ -219,9 +238,9 @@ def attribute(before: Side, after: Side, change_sec: float) -> Attribution:
         after: the same for the other side.
         change_sec: seconds the program changed by; 0 asks for no culprit.
     """
-    drafts = [
-        draft for draft in (_draft(pair, before, after) for pair in _pair(before, after)) if draft
-    ]
+    spread = _dispersion(before, after)
+    pairs = _pair(before, after)
+    drafts = [draft for draft in (_draft(pair, before, after, spread) for pair in pairs) if draft]
     adjusted = benjamini_hochberg([draft.p_value for draft in drafts])
     changes = [
         draft.model_copy(update={"q_value": q}) for draft, q in zip(drafts, adjusted, strict=True)
@@ -278,7 +297,14 @@ def _keys(side: Side) -> Set[Key]:
     return defined | set(side.costs)
 
 
-def _draft(pair: _Pair, before: Side, after: Side) -> FunctionChange | None:
+def _dispersion(before: Side, after: Side) -> float:
+    """Variance over Poisson's, pooled over the functions of both sides."""
+    (old_squares, old_freedom), (new_squares, new_freedom) = before.dispersion(), after.dispersion()
+    freedom = old_freedom + new_freedom
+    return max(OVERDISPERSION, (old_squares + new_squares) / freedom if freedom else 0.0)
+
+
+def _draft(pair: _Pair, before: Side, after: Side, dispersion: float) -> FunctionChange | None:
     """The change of one pair, its q still to come; None where there is nothing to tell."""
     old = before.costs.get(pair.before, Cost()) if pair.before else Cost()
     new = after.costs.get(pair.after, Cost()) if pair.after else Cost()
@@ -288,7 +314,7 @@ def _draft(pair: _Pair, before: Side, after: Side) -> FunctionChange | None:
         return None
     if changed is False and max(old.self_sec, new.self_sec) < floor:
         return None
-    error = math.hypot(_error(old, before), _error(new, after))
+    error = math.hypot(_error(old, before), _error(new, after)) * math.sqrt(dispersion)
     change = new.self_sec - old.self_sec
     p_value = two_sided(change / error)
     side, key = (after, pair.after) if pair.after else (before, pair.before)
@@ -324,8 +350,8 @@ def _total(side: Side) -> float:
 
 
 def _error(cost: Cost, side: Side) -> float:
-    """Standard error of a function's seconds; one that was never seen may have had a sample."""
-    return side.sample_sec * math.sqrt(OVERDISPERSION * max(cost.samples, 1))
+    """Poisson's standard error of a function's seconds; one never seen may have had a sample."""
+    return side.sample_sec * math.sqrt(max(cost.samples, 1))
 
 
 def _lines(pair: _Pair, before: Side, after: Side) -> tuple[LineChange, ...]:

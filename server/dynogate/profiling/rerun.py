@@ -123,7 +123,7 @@ class Subject:
             raise NotComparable(f"a run ended with status {ran.status} before it could be timed")
         return Timing(
             cpu_sec=cost.cpu_sec,
-            wall_sec=cost.wall_sec,
+            wall_sec=cost.wall_sec - cost.queued_sec,
             queued_sec=cost.queued_sec,
             status=ran.status,
         )

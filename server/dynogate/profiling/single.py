@@ -27,7 +27,10 @@ def judge_profiles(before: ProfileResult, after: ProfileResult) -> tuple[Judgeme
         raise NotComparable("one of the two profiles is of a program that took no time at all")
     name = MeasureName.WALL
     if cpu is not None:
-        name = bound_by(cpu.before_sec / wall.before_sec, cpu.after_sec / wall.after_sec)
+        name = bound_by(
+            max(0.0, 1 - cpu.before_sec / wall.before_sec),
+            max(0.0, 1 - cpu.after_sec / wall.after_sec),
+        )
     measure = cpu if cpu is not None and name is MeasureName.CPU else wall
     verdict, reason = _judge(before, after, measure, cpu)
     return Judgement(verdict=verdict, decided_by=name, cpu=cpu, wall=wall, alpha=0.0), reason

@@ -13,13 +13,13 @@ MARGIN = 0.05
 ALPHA = 0.01
 """The chance of a false alarm, over all looks at the data together."""
 
-_FIRST_LOOK = 0.008
-"""What the first look spends of it: five against five runs reach 0.0079 at the least."""
+_FIRST_OF_FIVE = 0.008
+"""What a first look at five runs spends of it: five against five reach 0.0079 at the least."""
 
 FEWEST_RUNS = 5
 
-CPU_BOUND = 0.5
-"""CPU seconds over wall-clock seconds above which a program is judged by its CPU seconds."""
+MOST_WAITING = 0.5
+"""Share of waiting up to which a program is judged by its CPU seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +28,9 @@ class Timing:
 
     Attributes:
         cpu_sec: user and system CPU of the program and of the children it waited for.
-        wall_sec: wall clock, without the interpreter's start.
-        queued_sec: of that, what its main thread waited for a processor; 0 where unknown.
+        wall_sec: wall clock, without the interpreter's start and without ``queued_sec``.
+        queued_sec: what its main thread waited for a processor (other programs' doing); 0 where
+            unknown.
         status: exit status.
     """
 
@@ -39,12 +40,9 @@ class Timing:
     status: int
 
     @property
-    def cpu_share(self) -> float:
-        """CPU seconds over the time in which it could have computed.
-
-        A busy machine makes every program wait; that does not make it one that waits by itself.
-        """
-        return self.cpu_sec / max(self.wall_sec - self.queued_sec, 1e-9)
+    def waiting(self) -> float:
+        """Share of the time in which it waited by itself: for a clock, a disk, another process."""
+        return max(0.0, 1 - self.cpu_sec / max(self.wall_sec, 1e-9))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +70,7 @@ def looks(runs: int, most: int) -> Iterator[tuple[int, float]]:
     """When to look at the data, and what each look may spend of the error rate.
 
     The runs double from look to look. The shares add up to ``ALPHA``, so that the chance of any
-    false alarm stays below it (Bonferroni; O'Brien and Fleming's boundaries spend less early, but
-    no five runs could pass theirs).
+    false alarm stays below it (Bonferroni).
 
     Args:
         runs: runs a side before the first look.
@@ -82,12 +79,10 @@ def looks(runs: int, most: int) -> Iterator[tuple[int, float]]:
     sizes = [runs]
     while sizes[-1] < most:
         sizes.append(min(2 * sizes[-1], most))
-    if len(sizes) == 1:
-        yield runs, ALPHA
-        return
-    yield runs, _FIRST_LOOK
+    first = _FIRST_OF_FIVE if runs == FEWEST_RUNS and len(sizes) > 1 else ALPHA / len(sizes)
+    yield runs, first
     for size in sizes[1:]:
-        yield size, (ALPHA - _FIRST_LOOK) / (len(sizes) - 1)
+        yield size, (ALPHA - first) / (len(sizes) - 1)
 
 
 def judge(before: Sequence[Timing], after: Sequence[Timing], alpha: float) -> Judgement:
@@ -104,7 +99,7 @@ def judge(before: Sequence[Timing], after: Sequence[Timing], alpha: float) -> Ju
     wall = _measure(
         MeasureName.WALL, [run.wall_sec for run in before], [run.wall_sec for run in after]
     )
-    name = bound_by(median(run.cpu_share for run in before), median(run.cpu_share for run in after))
+    name = bound_by(median(run.waiting for run in before), median(run.waiting for run in after))
     return Judgement(
         verdict=beyond(cpu if name is MeasureName.CPU else wall, alpha),
         decided_by=name,
@@ -114,9 +109,14 @@ def judge(before: Sequence[Timing], after: Sequence[Timing], alpha: float) -> Ju
     )
 
 
-def bound_by(*cpu_shares: float) -> MeasureName:
-    """CPU where each side computes for more than half of the time; a side that waits needs wall."""
-    return MeasureName.CPU if min(cpu_shares) > CPU_BOUND else MeasureName.WALL
+def bound_by(waiting_before: float, waiting_after: float) -> MeasureName:
+    """CPU seconds where both sides compute most of the time and wait alike; else the wall clock.
+
+    CPU seconds vary less, but know nothing of a sleep that was added.
+    """
+    computes = max(waiting_before, waiting_after) < MOST_WAITING
+    alike = abs(waiting_after - waiting_before) <= MARGIN
+    return MeasureName.CPU if computes and alike else MeasureName.WALL
 
 
 def beyond(measure: Measure, alpha: float) -> Verdict:
