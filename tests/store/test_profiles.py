@@ -174,9 +174,11 @@ def test_pages_follow_each_other_without_gap_or_repeat(
         insert(table, f"p{number}", created_us=number // 4, tags=("t",))
     seen: list[str] = []
     after: Position | None = None
-    while page := table.page(ProfileFilter(tag=tag), after=after, limit=3):
+    for _ in range(4):
+        page = table.page(ProfileFilter(tag=tag), after=after, limit=3)
         seen += [stored.id for stored in page]
         after = Position(page[-1].created_us, page[-1].key)
+    assert table.page(ProfileFilter(tag=tag), after=after, limit=3) == ()
     assert seen == [f"p{number}" for number in (9, 8, 7, 6, 5, 4, 3, 2, 1, 0)]
 
 
