@@ -67,6 +67,7 @@ class Ending(msgspec.Struct):
     error: RaisedError | None = None
     cpu_sec: float = 0.0
     elapsed_sec: float = 0.0
+    queued_sec: float = 0.0
     message: str = ""
 
 

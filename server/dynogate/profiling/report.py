@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from dynogate.profiling.attribution import MIN_SAMPLES, attribute, rename_lines, to_stacks
-from dynogate.profiling.launch import Capture
+from dynogate.profiling.launch import Capture, Ending
 from dynogate.profiling.line_sampler import RATE
 from dynogate.profiling.lines import build_files
 from dynogate.profiling.memory import attribute_memory
@@ -24,6 +24,9 @@ from dynogate.profiling.samples import Samples, read_samples
 from dynogate.profiling.sources import SourceIndex
 from dynogate.profiling.supervised import CHILD
 from dynogate.profiling.targets import CODE_NAME, Runnable
+
+CROWDED = 0.3
+"""Share of a run spent in the scheduler's queue from which shares deserve a warning."""
 
 TOO_SHORT_SEC = 0.5
 """A run below this with hardly a sample is too short; a longer one was idle."""
@@ -223,14 +226,22 @@ class _Report:
         if self._scalene.empty and outcome is not Outcome.TOO_SHORT:
             reason = f" ({self._scalene.problem})" if self._scalene.problem else ""
             notes.append(f"Scalene wrote no profile{reason}: memory is unknown.")
-        if capture.ending is not None and capture.ending.runs > 1:
-            notes.append(self._per_run(capture.ending.runs))
+        if capture.ending is not None:
+            notes += self._run_notes(capture.ending)
         return notes
 
-    def _per_run(self, runs: int) -> str:
-        ending = self._capture.ending
-        cpu = ending.cpu_sec / runs if ending else 0.0
-        return (
-            f"Run {runs} times in one process (imports happen once): "
-            f"{1000 * cpu:.3g} ms of CPU time a run. Output is of the first run."
-        )
+    def _run_notes(self, ending: Ending) -> list[str]:
+        notes = []
+        if ending.runs > 1:
+            notes.append(
+                f"Run {ending.runs} times in one process (imports happen once): "
+                f"{1000 * ending.cpu_sec / ending.runs:.3g} ms of CPU time a run. "
+                "Output is of the first run."
+            )
+        if ending.queued_sec > CROWDED * ending.elapsed_sec:
+            notes.append(
+                f"The machine was crowded: the program waited {ending.queued_sec:.1f} s of "
+                f"{ending.elapsed_sec:.1f} s for a CPU, which shows on the lines it waited at, "
+                "loop headers mostly. Lines with small shares may be off."
+            )
+        return notes

@@ -38,6 +38,7 @@ class Program:
         runs: how often it ran to its end.
         error: the exception it ended with, as JSON.
         elapsed_sec, cpu_sec: used between the start and ``stop_clock``, all runs together.
+        queued_sec: how long the main thread was ready to run meanwhile and had no CPU.
     """
 
     def __init__(self, job: dict[str, Any]) -> None:
@@ -46,8 +47,8 @@ class Program:
         self.how = "started"
         self.status: Optional[int] = None
         self.error: Optional[dict[str, Any]] = None
-        self.elapsed_sec = self.cpu_sec = 0.0
-        self._started = self._cpu_before = 0.0
+        self.elapsed_sec = self.cpu_sec = self.queued_sec = 0.0
+        self._started = self._cpu_before = self._queued_before = 0.0
         self._code: Optional[types.CodeType] = None
 
     def compile(self) -> None:
@@ -64,6 +65,7 @@ class Program:
     def guarded_run(self) -> None:
         """Run it, and write down how it ended; always leaves with ``SystemExit`` and an int."""
         self._started, self._cpu_before = time.perf_counter(), cpu_seconds()
+        self._queued_before = _queued_seconds()
         try:
             self._run()
         except SystemExit as ending:
@@ -90,6 +92,7 @@ class Program:
         """Note the time used so far, the profiler's own part of it included."""
         self.elapsed_sec = time.perf_counter() - self._started
         self.cpu_sec = cpu_seconds() - self._cpu_before
+        self.queued_sec = _queued_seconds() - self._queued_before
 
     def ending(self) -> dict[str, Any]:
         """How it ended, for the profiler."""
@@ -100,6 +103,7 @@ class Program:
             "error": self.error,
             "cpu_sec": self.cpu_sec,
             "elapsed_sec": self.elapsed_sec,
+            "queued_sec": self.queued_sec,
         }
 
     def _run(self) -> None:
@@ -156,6 +160,15 @@ class Program:
 def cpu_seconds() -> float:
     """User and system seconds of this process and of its children that have ended."""
     return sum(os.times()[:4])
+
+
+def _queued_seconds() -> float:
+    """Time the main thread waited for a CPU (second field of schedstat, in ns); 0 if unknown."""
+    try:
+        with open("/proc/self/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def error_record(error: BaseException, tb: Optional[types.TracebackType]) -> dict[str, Any]:
