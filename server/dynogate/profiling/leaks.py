@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from dynogate.profiling.memory import Timeline, at, kept
+from dynogate.profiling.memory import Timeline, at, kept, own_share
 from dynogate.profiling.models import LineProfile, MemoryFlow, MemoryRecord, Model, ProfileResult
 
 MIN_RATE_MB_PER_SEC = 0.5
@@ -57,9 +57,6 @@ _TELLING = 0.02
 _MIN_CONFIDENCE = 0.5
 _SAMPLED_CONFIDENCE = 0.5
 """What evidence from samples alone counts at most: they can name a neighbouring line."""
-
-_AGREEMENT = 0.35
-"""How near lines' own rates have to come to the footprint's where much is also given back."""
 
 
 class Leak(Model):
@@ -120,8 +117,9 @@ def find_leaks(profile: ProfileResult) -> tuple[Leak, ...]:
     if record is None or not record.flows:
         return _without_record(profile, trend)
     suspects = _suspects(record, trend)
-    if trend.gives_back:
-        suspects = _in_agreement(suspects, trend)
+    if trend.gives_back and len(suspects) > 1:
+        # A batch that fills and is cleared rises in the looks just as a leak beside it does.
+        return ()
     leaks = [_leak(profile, suspect, record, trend) for suspect in suspects]
     chosen = [
         leak
@@ -157,14 +155,24 @@ def _trend(timeline: Timeline, clock: Sequence[float]) -> _Trend | None:
     distance = max(abs(mb - seconds) for seconds, mb in points)
     if distance > _MAX_DISTANCE or not _still_growing(points):
         return None
-    steps = itertools.pairwise(mb for seconds, mb in timeline if seconds >= start)
+    lows = itertools.pairwise(_lows(timeline, start, end))
     return _Trend(
         start=start,
         end=end,
         grown_mb=grown,
-        gross_mb=sum(max(after - before, 0.0) for before, after in steps),
+        gross_mb=sum(max(after - before, 0.0) for before, after in lows),
         distance=distance,
     )
+
+
+def _lows(timeline: Timeline, start: float, end: float) -> list[float]:
+    """The least footprint of each thirtieth of the time: what is freed within it never shows."""
+    lows: dict[int, float] = {}
+    for seconds, mb in timeline:
+        if seconds >= start:
+            part = int(30 * (seconds - start) / (end - start))
+            lows[part] = min(mb, lows.get(part, mb))
+    return list(lows.values())
 
 
 def _without_tear_down(timeline: Timeline) -> Timeline:
@@ -220,8 +228,18 @@ def _suspects(record: MemoryRecord, trend: _Trend) -> list[_Suspect]:
 
 def _convincing(suspect: _Suspect, exact: bool) -> bool:
     """Whether a line rose often enough: in two looks, in half of them, and by several blocks."""
-    enough = not exact or suspect.flow.blocks == 0 or suspect.flow.blocks >= _FEW_BLOCKS
-    return enough and suspect.seen >= 2 and 2 * suspect.seen >= suspect.looks
+    flow = suspect.flow
+    several = not exact or flow.blocks == 0 or flow.blocks >= _FEW_BLOCKS or _never_freed(flow)
+    return several and suspect.seen >= 2 and 2 * suspect.seen >= suspect.looks
+
+
+def _never_freed(flow: MemoryFlow) -> bool:
+    """Whether a line's blocks are so large that Scalene saw each, and saw none freed there.
+
+    A large buffer that grows moves rarely, and looks like one new block each time.
+    """
+    large = sum(flow.rising_mb) >= flow.blocks
+    return large and flow.taken_mb > 0 and flow.freed_mb < 0.2 * flow.taken_mb
 
 
 def _middle(shares: Sequence[float], weights: Sequence[float]) -> float:
@@ -238,36 +256,9 @@ def _middle(shares: Sequence[float], weights: Sequence[float]) -> float:
     return sum(share * weight for share, weight in pairs) / sum(weight for _, weight in pairs)
 
 
-def _in_agreement(suspects: list[_Suspect], trend: _Trend) -> list[_Suspect]:
-    """The one set of lines whose gross growth explains what is kept, where others are freed.
-
-    A batch that fills and is cleared rises in the windows just as a leak does; the footprint's
-    own growth says which of them can be leaks. Where several sets fit, none is named.
-    """
-    gross = trend.gross_mb / (trend.end - trend.start)
-    fitting = []
-    for size in range(1, min(len(suspects), 3) + 1):
-        for chosen in itertools.combinations(suspects, size):
-            rate = gross * sum(suspect.share for suspect in chosen)
-            if abs(rate - trend.rate) <= _AGREEMENT * trend.rate:
-                fitting.append((list(chosen), rate))
-    if len(fitting) != 1:
-        return []
-    chosen_lines, _ = fitting[0]
-    whole = sum(suspect.share for suspect in chosen_lines)
-    return [
-        _Suspect(
-            flow=suspect.flow,
-            share=suspect.share / whole,
-            seen=suspect.seen,
-            looks=suspect.looks,
-        )
-        for suspect in chosen_lines
-    ]
-
-
 def _leak(profile: ProfileResult, suspect: _Suspect, record: MemoryRecord, trend: _Trend) -> Leak:
-    rate = trend.rate * suspect.share
+    own = own_share(suspect.flow) if record.exact else 1.0
+    rate = trend.rate * suspect.share * own
     confidence = (suspect.seen + 1) / (suspect.looks + 2) * (1 - trend.distance)
     line = _line(profile, suspect.flow.file, suspect.flow.lineno)
     how = "traced windows" if record.exact else "slices of the run (sampled, not traced)"
@@ -278,7 +269,7 @@ def _leak(profile: ProfileResult, suspect: _Suspect, record: MemoryRecord, trend
         source=line.source if line else "",
         rate_mb_per_sec=rate,
         confidence=confidence if record.exact else min(confidence, _SAMPLED_CONFIDENCE),
-        retained_mb=sum(suspect.flow.kept_mb),
+        retained_mb=own * sum(suspect.flow.kept_mb),
         evidence=(
             f"The footprint grew by {trend.grown_mb:.1f} MB in {trend.end - trend.start:.1f} s "
             f"({trend.rate:.1f} MB/s), steadily (distance {trend.distance:.2f} from an even "

@@ -204,6 +204,12 @@ class MemoryFlow(Model):
         default=0,
         description="How many blocks that was; 0 where one block grew, or where only sampled.",
     )
+    taken_mb: float = Field(
+        default=0.0, description="Net allocation by the line in the run, as Scalene sampled it."
+    )
+    freed_mb: float = Field(
+        default=0.0, description="Net release on the line in the run, as Scalene sampled it."
+    )
 
 
 class MemoryRecord(Model):

@@ -4,7 +4,7 @@ Scalene credits a megabyte of net growth to the line that happens to cross the m
 no frees per line: a leak next to a line that allocates ten times as much and frees it again can't
 be told from it. This recorder keeps what is needed to tell:
 
-* ``polls``: memory in use and Scalene's footprint, some forty times a second;
+* ``polls``: memory in use, some forty times a second;
 * ``windows``: while memory grows, tracemalloc watches for short windows. What a line holds at four
   moments of a window says what it retains; what is freed again does not rise from one to the next;
 * ``flows``: Scalene's own records (allocated or freed megabytes, with the line) as they come.
@@ -25,7 +25,7 @@ import importlib.util
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 if TYPE_CHECKING:
     from dynogate.profiling.child.memory_windows import MB, ScaleneLink, Tracer, Window
@@ -48,8 +48,7 @@ BUSY = 0.4  # CPU seconds a second above which a program counts as busy
 SHORTEST_SEC, LONGEST_SEC = 0.04, 0.4
 SLOW_HEAP_SEC = 0.002
 GROWTH_SEC = 0.3  # growth is a new high against everything older than this
-USED_GROWTH_MB = 0.25
-FOOTPRINT_GROWTH_MB = 1.0  # Scalene's own resolution
+GROWTH_MB = (0.25, 0.25, 1.0)  # of resident, handed out, and Scalene's footprint (its resolution)
 FEW_BLOCKS = 12  # fewer than this retained in a window: the next one is longer
 
 _recorder: Optional[Recorder] = None
@@ -103,6 +102,17 @@ def _heap_info() -> Optional[Callable[[], Any]]:
     return function
 
 
+class Poll(NamedTuple):
+    """What was read at one moment; memory in MB."""
+
+    seconds: float
+    resident: float  # without the heap's holes
+    handed_out: float  # by the heap
+    footprint: float  # as Scalene sums it
+    progress: float  # seconds until then in which no CPU was waited for
+    cpu: float
+
+
 class Recorder:
     """Polls memory from a thread of its own and opens windows while memory grows."""
 
@@ -116,8 +126,7 @@ class Recorder:
         self._heap_info = _heap_info()
         self._scalene = ScaleneLink(self._now)
         self._tracer = Tracer(self._scalene, self._now)
-        # Seconds, MB used, Scalene's MB, seconds not queued for a CPU, CPU seconds.
-        self._polls: list[tuple[float, float, float, float, float]] = []
+        self._polls: list[Poll] = []
         self._windows: list[Window] = []
         self._stop = _thread.allocate_lock()
         self._stop.acquire()
@@ -125,8 +134,7 @@ class Recorder:
         self._ended.acquire()
         self._poll_sec = POLL_SEC
         self._thinning = 1
-        self._old_used: Optional[float] = None
-        self._old_footprint: Optional[float] = None
+        self._highs: tuple[float, ...] = (0.0, 0.0, 0.0)
         self._old_index = 0
         self._length: Optional[float] = None
         self._slow = 0
@@ -142,6 +150,7 @@ class Recorder:
             after_in_child=self._leave_to_parent,
         )
         self._poll()
+        self._note_high(self._polls[0])
         _thread.start_new_thread(self._run, ())
 
     def stop(self) -> None:
@@ -184,32 +193,34 @@ class Recorder:
 
     def _poll(self) -> None:
         now, queued = self._now(), self._queued()
-        cpu = time.process_time()
-        self._polls.append((now, self._used(), self._scalene.footprint(), now - queued, cpu))
+        poll = Poll(
+            now, *self._used(), self._scalene.footprint(), now - queued, time.process_time()
+        )
+        self._polls.append(poll)
         if len(self._polls) > MAX_POLLS:
             self._polls = self._polls[::2]
             self._old_index //= 2
             self._poll_sec *= 2
 
-    def _used(self) -> float:
-        """Resident memory in MB without the holes in the heap.
+    def _used(self) -> tuple[float, float]:
+        """MB resident without the heap's holes, and MB that the heap handed out.
 
         A heap that is churned while it grows is full of holes, which the growth fills: resident
-        memory stands still meanwhile. Memory reserved and never written counts as used.
+        memory stands still meanwhile. Memory reserved and never written is not resident.
         """
         if self._statm is None:
-            return 0.0
+            return 0.0, 0.0
         resident = int(os.pread(self._statm, 128, 0).split()[1]) * self._page_mb
         if self._heap_info is None:
-            return resident
+            return resident, 0.0
         began = time.perf_counter()
         info = self._heap_info()
         if time.perf_counter() - began > SLOW_HEAP_SEC:
             self._slow += 1
             if self._slow >= 3:
                 self._heap_info = None  # so many holes that counting them would be felt
-        allocated: int = info.uordblks + info.hblkhd
-        return max(resident - int(info.fordblks) / MB, allocated / MB)
+        handed_out: int = info.uordblks + info.hblkhd
+        return resident - int(info.fordblks) / MB, handed_out / MB
 
     def _queued(self) -> float:
         """Seconds that the main thread waited for a CPU: on a crowded machine time stands still."""
@@ -219,40 +230,44 @@ class Recorder:
 
     def _growing(self) -> bool:
         """Whether memory is above everything seen before the last moments."""
-        now, used, footprint, _, _ = self._polls[-1]
-        while self._polls[self._old_index][0] < now - max(GROWTH_SEC, 0.05 * now):
-            _, old_used, old_footprint, _, _ = self._polls[self._old_index]
-            self._old_used = max(old_used, self._old_used or 0.0)
-            self._old_footprint = max(old_footprint, self._old_footprint or 0.0)
+        now = self._polls[-1]
+        while self._polls[self._old_index].seconds < now.seconds - GROWTH_SEC:
+            self._note_high(self._polls[self._old_index])
             self._old_index += 1
-        first = self._polls[0]
-        old_used = first[1] if self._old_used is None else self._old_used
-        old_footprint = first[2] if self._old_footprint is None else self._old_footprint
-        return used > old_used + USED_GROWTH_MB or footprint > old_footprint + FOOTPRINT_GROWTH_MB
+        memory = (now.resident, now.handed_out, now.footprint)
+        return any(memory[n] > self._highs[n] + GROWTH_MB[n] for n in range(3))
+
+    def _note_high(self, poll: Poll) -> None:
+        self._highs = tuple(map(max, self._highs, poll[1:4]))
 
     def _busy(self) -> float:
         """CPU seconds a second over the last moments; the time queued for a CPU does not count."""
         last = self._polls[-1]
         first = self._polls[max(0, len(self._polls) - 10)]
-        return (last[4] - first[4]) / max(last[3] - first[3], 1e-6)
+        return (last.cpu - first.cpu) / max(last.progress - first.progress, 1e-6)
 
     def _watch(self) -> None:
         share = BUSY_SHARE if self._busy() > BUSY else IDLE_SHARE
         if self._length is None:
             self._length = SHORTEST_SEC * (1 if share == BUSY_SHARE else 4)
+        depth = self._tracer.frames
         window = self._tracer.watch(self._length, share == BUSY_SHARE, self._stopped)
         now = self._now()
         if window is None:
             self._next_window = now + 1.0
             return
         # What tracing took from the system stays in the process: no growth of the program's.
-        self._old_used = max(self._old_used or 0.0, self._used())
+        self._poll()
+        self._note_high(self._polls[-1])
         self._length = min(max(self._length * _scale(window), SHORTEST_SEC), LONGEST_SEC)
         self._windows.append(window)
         if len(self._windows) > MAX_WINDOWS:
             self._windows = self._windows[::2]
             self._thinning *= 2
         took = now - window["start"]
+        if self._tracer.frames > depth:
+            # It named libraries' lines only: look again soon, once.
+            share = max(share, 0.5)
         self._next_window = now + self._thinning * took * (1 - share) / share
 
     def _stopped(self) -> bool:
@@ -264,7 +279,7 @@ class Recorder:
     def _write(self) -> None:
         record = {
             "version": 1,
-            "polls": [[round(value, 3) for value in poll[:4]] for poll in self._polls],
+            "polls": [[round(value, 3) for value in poll[:5]] for poll in self._polls],
             "windows": self._windows,
             "flows": self._scalene.flows[:],
             "sums": [[*place, *sums] for place, sums in list(self._scalene.sums.items())],

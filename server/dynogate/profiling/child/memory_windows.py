@@ -52,8 +52,8 @@ class Tracer:
         self._scalene = scalene
         self._now = now
         self._gate = _thread.allocate_lock()  # held while a window opens or closes
-        self._open = self._retired = False
-        self._frames = 1
+        self._open = self._retired = self._aborted = False
+        self.frames = 1
         self._hidden = (
             os.path.dirname(os.path.abspath(__file__)) + os.sep,
             scalene.folder + os.sep,
@@ -70,7 +70,32 @@ class Tracer:
         """
         if not self._begin():
             return None
-        start = self._now()
+        try:
+            start = self._now()
+            snapshots = self._snapshots(start, length, busy, stopped)
+            end = self._now()
+            if not self._end() or len(snapshots) < 4:
+                return None
+            held = [self._held(traces) for traces in snapshots]
+            snapshots = []
+            grown = self._grown(held)
+            self._choose_depth(grown)
+            return {
+                "start": round(start, 4),
+                "end": round(end, 4),
+                "held_mb": sum(size for size, _ in held[-1].values()) / MB,
+                "grown": grown,
+            }
+        finally:
+            # Not before the snapshots are gone: Scalene would count them as freed, never taken.
+            snapshots = held = []
+            self._end()
+            self._resume_sampling()
+
+    def _snapshots(
+        self, start: float, length: float, busy: bool, stopped: Callable[[], bool]
+    ) -> list[Any]:
+        """All live blocks at the quarters of a window."""
         clocks = [(self._now, start, length * (PATIENCE if busy else 1))]
         if busy:
             clocks.append((time.process_time, time.process_time(), length))
@@ -82,27 +107,14 @@ class Tracer:
                 time.sleep(STEP_SEC)
                 continue
             snapshots.append(_tracemalloc._get_traces())
-        whole = self._end() and len(snapshots) == 4
-        end = self._now()
-        if not whole:
-            return None
-        held = [self._held(traces) for traces in snapshots]
-        del snapshots
-        grown = self._grown(held)
-        self._choose_depth(grown)
-        return {
-            "start": round(start, 4),
-            "end": round(end, 4),
-            "held_mb": sum(size for size, _ in held[-1].values()) / MB,
-            "grown": grown,
-        }
+        return snapshots
 
     def _choose_depth(self, grown: list[Grown]) -> None:
         """Frames to keep of each stack in the next window."""
         whole = sum(mb for _, mb, _ in grown)
         library = sum(mb for stack, mb, _ in grown if stack[0][0].startswith(self._libraries))
         if whole:
-            self._frames = FRAMES if library > LIBRARY_SHARE * whole else 1
+            self.frames = FRAMES if library > LIBRARY_SHARE * whole else 1
 
     def _begin(self) -> bool:
         # A program that uses tracemalloc itself keeps it for itself.
@@ -112,7 +124,7 @@ class Tracer:
             if self._retired or not self._scalene.can_pause or _tracemalloc.is_tracing():
                 return False
             self._scalene.pause()
-            _tracemalloc.start(self._frames)
+            _tracemalloc.start(self.frames)
             self._open = True
         finally:
             self._gate.release()
@@ -129,15 +141,21 @@ class Tracer:
         self._open = False
         if "tracemalloc" in sys.modules:
             # The program began to trace while we did. Tracing goes on, so Scalene stays paused.
+            self._retired = True
             return False
         _tracemalloc.stop()
-        self._scalene.resume()
         return True
+
+    def _resume_sampling(self) -> None:
+        if _tracemalloc is not None and not _tracemalloc.is_tracing():
+            self._scalene.resume()
 
     def abort(self) -> None:
         """Before a fork or the end: close what is open; nothing opens until ``resume``."""
-        if self._gate.acquire(True, 2):
+        self._aborted = self._gate.acquire(True, 2)
+        if self._aborted:
             self._close()
+            self._resume_sampling()
 
     def retire(self) -> None:
         """After ``abort``, at the end: nothing opens again."""
@@ -146,7 +164,8 @@ class Tracer:
 
     def resume(self) -> None:
         """After ``abort``, once forked: windows may open again."""
-        with contextlib.suppress(RuntimeError):
+        if self._aborted:
+            self._aborted = False
             self._gate.release()
 
     def _held(self, traces: Any) -> Held:
@@ -213,6 +232,7 @@ class ScaleneLink:
         self._native: Any = None
         self._walks: list[tuple[Any, Any]] = []
         self.can_pause = True
+        self._paused = False
         profiler = sys.modules.get("scalene.scalene_profiler")
         if profiler is not None:
             self.folder = os.path.dirname(str(profiler.__file__))
@@ -245,13 +265,15 @@ class ScaleneLink:
     def pause(self) -> None:
         """Let no allocation be sampled, and no stack be walked."""
         if self._native is not None:
+            self._paused = True
             self._native.set_scalene_done_true()
             for variable, _ in self._walks:
                 variable.value = None
 
     def resume(self) -> None:
-        """Sample again."""
-        if self._native is not None:
+        """Sample again, where ``pause`` stopped it."""
+        if self._paused:
+            self._paused = False
             for variable, function in self._walks:
                 variable.value = function
             self._native.set_scalene_done_false()
