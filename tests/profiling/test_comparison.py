@@ -116,6 +116,10 @@ def test_the_measure_that_decided_is_at_hand() -> None:
     [
         ({"text_changed": True}, "; its code changed"),
         ({"text_changed": False}, "; its code did not change"),
+        (
+            {"text_changed": False, "changed_callers": ("main",)},
+            "; its code did not change, but that of main above it did",
+        ),
         ({"text_changed": None}, ""),
         ({"text_changed": None, "paired_by": PairedBy.ADDED}, "; it was added"),
         ({"text_changed": None, "paired_by": PairedBy.REMOVED}, "; it was removed"),

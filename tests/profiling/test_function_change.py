@@ -132,6 +132,7 @@ def test_changed_code_that_costs_nothing_more_is_not_the_culprit() -> None:
     found = compared(before, after)
     assert found.culprit is not None
     assert found.culprit.function == "parse"
+    assert found.culprit.changed_callers == ("main",)
 
 
 def test_for_an_improvement_the_function_that_shrank_is_named() -> None:

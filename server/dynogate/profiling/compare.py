@@ -25,7 +25,7 @@ from dynogate.profiling.rerun import SideName, Subject
 from dynogate.profiling.single import SINGLE_MARGIN, judge_profiles
 from dynogate.profiling.verdict import ALPHA, FEWEST_RUNS, MARGIN, Judgement, beyond
 
-MOST_RUNS = 40
+MOST_RUNS = 80
 """Runs a side that the experiment goes up to by itself, where fewer leave it open."""
 
 BUDGET_SEC = 600.0
@@ -94,7 +94,7 @@ class ProfileComparator:
             before: the profile to measure against.
             after: the profile to judge.
             runs_per_side: runs of each program before the first look: 0, or 5 and more.
-            max_runs_per_side: runs of each program at most; None: 40, or ``runs_per_side`` where
+            max_runs_per_side: runs of each program at most; None: 80, or ``runs_per_side`` where
                 that is more.
             cancel: stops the runs.
             on_progress: told (runs done, runs planned or None, what is happening).

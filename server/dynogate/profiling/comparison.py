@@ -97,6 +97,11 @@ class FunctionChange(Model):
     text_changed: bool | None = Field(
         description="Whether its own code differs; null where a source is not known."
     )
+    changed_callers: tuple[str, ...] = Field(
+        default=(),
+        description="Functions above it on the stack whose own code differs: they may call it "
+        "more often, or with more work.",
+    )
     before_sec: float = Field(description="In the function and the library code it called.")
     after_sec: float
     change_sec: float
@@ -195,10 +200,7 @@ class Comparison(Model):
         culprit = self.culprit
         if culprit is None:
             return []
-        changed = {True: "its code changed", False: "its code did not change", None: ""}
-        note = changed[culprit.text_changed]
-        if culprit.paired_by in (PairedBy.ADDED, PairedBy.REMOVED):
-            note = f"it was {culprit.paired_by}"
+        note = _evidence(culprit)
         head = (
             f"Most likely cause: {culprit.function} ({culprit.file}:{culprit.lineno}), "
             f"{culprit.before_sec:.3f} s -> {culprit.after_sec:.3f} s"
@@ -249,6 +251,17 @@ class Comparison(Model):
             for line in self.memory.lines[:5]
         ]
         return [head, *lines]
+
+
+def _evidence(culprit: FunctionChange) -> str:
+    if culprit.paired_by in (PairedBy.ADDED, PairedBy.REMOVED):
+        return f"it was {culprit.paired_by}"
+    if culprit.text_changed is None:
+        return ""
+    if culprit.text_changed:
+        return "its code changed"
+    callers = ", ".join(culprit.changed_callers[:3])
+    return "its code did not change" + (f", but that of {callers} above it did" if callers else "")
 
 
 def _remark(change: FunctionChange) -> str:

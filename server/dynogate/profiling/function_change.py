@@ -52,6 +52,7 @@ class Cost:
     total_sec: float = 0.0
     lines: Counter[int] = field(default_factory=Counter)  # sample counts
     runs: Counter[int] = field(default_factory=Counter)  # sample counts
+    callers: set[Key] = field(default_factory=set)  # direct and indirect
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,7 @@ def _charge(
         cost.self_sec += count * sample_sec
         cost.lines[lineno] += count
         cost.runs[run] += count
+        cost.callers.update(caller for caller, _ in stack if caller != key)
 
 
 def _key(frame: Frame, files: Mapping[str, str], outlines: Mapping[str, Outline]) -> Key | None:
@@ -335,7 +337,15 @@ def _draft(pair: _Pair, before: Side, after: Side, dispersion: float) -> Functio
         after_total_sec=new.total_sec,
         p_value=p_value,
         q_value=p_value,
+        changed_callers=_changed_callers(old.callers | new.callers, before, after),
         lines=_lines(pair, before, after),
+    )
+
+
+def _changed_callers(callers: Set[Key], before: Side, after: Side) -> tuple[str, ...]:
+    pairs = (_Pair(caller, caller, PairedBy.NAME) for caller in sorted(callers))
+    return tuple(
+        pair.after.name for pair in pairs if pair.after and _code_changed(pair, before, after)
     )
 
 
