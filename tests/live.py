@@ -102,7 +102,10 @@ def as_process(data_dir: Path, *options: str, env: dict[str, str] | None = None)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
 
 
 def _ready(live: Live) -> bool:

@@ -90,8 +90,8 @@ def test_what_goes_wrong_has_its_exit_code(
     live: Live, dynogate: Command, words: tuple[str, ...], code: int, said: str
 ) -> None:
     """2 for the caller's words, 1 for the tool's answer; the reason on standard error."""
-    ended, out, err = dynogate(*words, "--url", live.url)
-    assert (ended, out) == (code, "")
+    ended, _, err = dynogate(*words, "--url", live.url)
+    assert ended == code
     assert said in err
 
 
