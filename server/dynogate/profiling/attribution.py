@@ -7,9 +7,10 @@ so a line that Scalene never saw takes the mix of its function, else of its file
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
-from dynogate.profiling.lines import LineCost, LineKey
+from msgspec.structs import replace
+
+from dynogate.profiling.lines import NO_COST, LineCost, LineKey
 from dynogate.profiling.models import Frame, StackSample
 from dynogate.profiling.samples import RawFrame, Samples
 from dynogate.profiling.sources import MODULE, SourceIndex
@@ -30,10 +31,8 @@ def attribute(
     for key, count in samples.lines.items():
         share = 100.0 * count / samples.total
         native = share * mix.native_fraction(key)
-        costs[key] = replace(
-            costs.get(key, LineCost()), cpu_python=share - native, cpu_native=native
-        )
-    return {key: cost for key, cost in costs.items() if cost != LineCost()}
+        costs[key] = replace(costs.get(key, NO_COST), cpu_python=share - native, cpu_native=native)
+    return {key: cost for key, cost in costs.items() if cost != NO_COST}
 
 
 class _Mixes:

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from dynogate.profiling.models import FileProfile, FunctionProfile, LineProfile
 from dynogate.profiling.sources import MODULE, FunctionRange, SourceIndex
@@ -11,8 +12,7 @@ LineKey = tuple[str, int]
 """File and line number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineCost:
+class LineCost(msgspec.Struct, frozen=True, kw_only=True):
     """The cost of one line: CPU in percent of all CPU time, waiting in percent of the run."""
 
     cpu_python: float = 0.0
@@ -32,6 +32,9 @@ class LineCost:
     def cpu(self) -> float:
         """Python and native together."""
         return self.cpu_python + self.cpu_native
+
+
+NO_COST = LineCost()
 
 
 def build_files(

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from dynogate.errors import BadScript
-from dynogate.profiling.lines import LineCost, build_files
+from dynogate.profiling.lines import NO_COST, LineCost, build_files
 from dynogate.profiling.models import (
     Environment,
     Frame,
@@ -235,6 +235,7 @@ def _convert(document: _Document) -> ParsedProfile:
 
 
 def _line_cost(line: _Line, scale: float) -> LineCost | None:
+    """The cost of a line; None for one that cost nothing, as most of a file do."""
     cost = LineCost(
         cpu_python=line.n_cpu_percent_python * scale,
         cpu_native=line.n_cpu_percent_c * scale,
@@ -249,13 +250,14 @@ def _line_cost(line: _Line, scale: float) -> LineCost | None:
         python_fraction=line.n_python_fraction,
         copy_mb_per_sec=line.n_copy_mb_s,
     )
-    return cost if cost != LineCost(python_fraction=cost.python_fraction) else None
+    return None if cost == NO_COST else cost
 
 
 def _unescape(text: str) -> str:
     """Scalene writes angle brackets and ampersands as literal escapes, for its web page."""
-    for escaped, plain in _ESCAPES:
-        text = text.replace(escaped, plain)
+    if "\\u00" in text:
+        for escaped, plain in _ESCAPES:
+            text = text.replace(escaped, plain)
     return text.rstrip("\r\n")
 
 
