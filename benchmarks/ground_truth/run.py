@@ -14,6 +14,7 @@ from benchmarks._gateway import client
 from benchmarks._report import Report
 from benchmarks.ground_truth.corpus import Program, load
 from benchmarks.ground_truth.judges import GatewayJudge, Judge, LibraryJudge
+from benchmarks.ground_truth.page import page
 from benchmarks.ground_truth.score import Score, bars, score
 
 
@@ -28,7 +29,12 @@ def judge_all(programs: list[Program], judge: Judge, folder: Path) -> list[Score
 
 
 def main(
-    *, match: str = "", url: str | None = None, library: bool = False, json: bool = False
+    *,
+    match: str = "",
+    url: str | None = None,
+    library: bool = False,
+    markdown: Path | None = None,
+    json: bool = False,
 ) -> int:
     """Run the ground truth.
 
@@ -37,6 +43,7 @@ def main(
     match: Only programs whose name contains this.
     url: A running gateway; default: one of its own.
     library: Ask the Python library in this process, without a gateway.
+    markdown: Write the page of the docs to this file, too.
     json: Print JSON.
     """
     programs = load(match)
@@ -53,4 +60,6 @@ def main(
         rows=[one.row() for one in scores],
         bars=bars(scores),
     )
+    if markdown is not None:
+        markdown.write_text(page(report), encoding="utf-8")
     return report.finish(as_json=json)

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks._report import Bar, Report, quantile
 from benchmarks.ground_truth.corpus import Program, Spot
+from benchmarks.ground_truth.page import page
 from benchmarks.ground_truth.score import Observed, Score, bars, score
 
 HOT, ALLOC, LEAK, OTHER = (Spot("main.py", lineno) for lineno in (1, 2, 3, 4))
@@ -19,6 +20,8 @@ BLANK = Program(
     leaks={},
     maybe=frozenset(),
 )
+
+BLANK_ROW = ("sample", "no leak", "no leak", "right")
 
 
 def leak_score(rate: float, true_rate: float = 10.0) -> Score:
@@ -119,3 +122,12 @@ def test_a_missed_bar_is_the_exit_status(capsys: pytest.CaptureFixture[str]) -> 
     assert "FAIL" in capsys.readouterr().out
     assert replace(bad, bars=[]).finish(as_json=True) == 0
     assert '"passed": true' in capsys.readouterr().out
+
+
+def test_the_page_shows_every_bar_and_row() -> None:
+    """The table in the docs is the report, not a copy by hand."""
+    report = Report("title", ("program",), [BLANK_ROW], [Bar.at_most("ms", 11, 10)], "2 cores")
+    text = page(report)
+    assert "| ms | 11 | at most 10 |" in text
+    assert "| `sample` | no leak | no leak | right |" in text
+    assert "2 cores" in text
