@@ -8,7 +8,7 @@ _HEAD = """\
 # Ground truth
 
 Does the profiler tell the truth? Every program here has a truth planted in it: the line that costs
-the most CPU time, the lines that allocate the most, a leak and its rate, or the absence of one. They
+the most CPU time, the lines that allocate the most, a leak and its rate, or none of these. They
 are profiled through a gateway (`profile_script`, then `get_cpu_hotspots`, `get_memory_hotspots` and
 `get_memory_leaks` over HTTP), and what is said is held against what is so:
 
