@@ -32,6 +32,7 @@ HOST = "127.0.0.1"
 READY_WITHIN_SEC = 60.0
 STOPPED_WITHIN_SEC = 20.0
 SHOWN = 5  # lines of each example, by CPU time and by memory
+WORTH_MB = 1.0  # lines that allocated less are not shown for it
 
 Row = dict[str, Any]
 Place = tuple[str, int]
@@ -150,7 +151,8 @@ def _show_examples(port: int) -> None:
             profile = {"profile_id": result.structured_content["profile_id"], "top_n": SHOWN}
             cpu = client.call("get_cpu_hotspots", profile).structured_content["hotspots"]
             memory = client.call("get_memory_hotspots", profile).structured_content["hotspots"]
-            for cells in _rows(cpu, memory):
+            large = [row for row in memory if row["malloc_mb"] >= WORTH_MB]
+            for cells in _rows(cpu, large):
                 table.add_row(*cells)
             table.add_section()
     console.print(table)
