@@ -15,7 +15,7 @@ FUNCTIONS = [
     "one_of_several",
     "generator",
     "comprehension",
-    "sort_by_lambda",
+    "key_by_lambda",
     "library_python_time",
     "c_extension_time",
     "Account.interest",

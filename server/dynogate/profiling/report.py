@@ -81,8 +81,8 @@ def file_filter(
 
     @cache
     def is_profiled(file: str) -> bool:
-        if not file or file.startswith("<") or any(part in file for part in without):
-            return False
+        if not file.startswith("/") or any(part in file for part in without):
+            return False  # generated code, or a frame that was read while it changed
         if only and not any(part in file for part in only):
             return False
         real = Path(os.path.realpath(file))

@@ -144,10 +144,10 @@ def supervise(
         environment: more variables, over the caller's own.
         preload: variables of the script's process alone, not of what supervises it.
     """
-    options, python = surroundings.options, str(surroundings.interpreter.executable)
+    options, python = surroundings.options, surroundings.interpreter.executable
     job = folder / "job.json"
     supervision = {
-        "command": [python, str(CHILD / script), str(job)],
+        "command": [*python_command(python, script), str(job)],
         "program_env": dict(preload or {}),
         "py_spy": py_spy_command(folder / "py-spy.json", sampling) if sampling else [],
         "sampler_log": str(folder / "py-spy.log"),
@@ -157,7 +157,7 @@ def supervise(
     job.write_text(json.dumps({**orders, **supervision}), encoding="utf-8")
     child = run_child(
         ChildSpec(
-            argv=(python, "-I", "-S", str(CHILD / "supervisor.py"), str(job)),
+            argv=(*python_command(python, "supervisor.py", "-I", "-S"), str(job)),
             cwd=surroundings.runnable.cwd,
             env={**_environment(surroundings), **(environment or {})},
             stdin=(options.stdin or "").encode("utf-8", errors="surrogateescape"),
@@ -174,6 +174,11 @@ def supervise(
         samples=samples,
         sampler_problem=_sampler_problem(folder) if sampling and samples is None else None,
     )
+
+
+def python_command(python: Path, script: str, *flags: str) -> list[str]:
+    """The command that runs a file of ``child/`` in an interpreter."""
+    return [str(python), *flags, str(CHILD / script)]
 
 
 def read(path: Path, limit: int = 512 * 1024 * 1024) -> bytes:

@@ -50,8 +50,8 @@ def comprehension():
     ]
 
 
-def sort_by_lambda(values):
-    return sorted(
+def key_by_lambda(values):
+    return max(
         values,
         key=lambda v: (v * 7919 + 13) % 104729 + (v * v) % 65537 + (v ^ 77) % 101,  # hot
     )
@@ -112,12 +112,12 @@ def waits_on_queue():
 
 
 if __name__ == "__main__":
-    recursion(25)
+    recursion(28)
     while_loop()
     one_of_several()
     sum(generator(ROUNDS))
     comprehension()
-    sort_by_lambda(range(ROUNDS))
+    key_by_lambda(range(ROUNDS))
     library_python_time()
     c_extension_time()
     sleeping()

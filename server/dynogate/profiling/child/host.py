@@ -275,6 +275,11 @@ def _speed_up_tracing(tracing: Any) -> None:
         excluded = tracing._args.profile_exclude.split(",")
         return not any(part in filename for part in excluded if part)
 
+    def cache_clear() -> None:
+        answers.clear()
+        ask.cache_clear()
+
+    vars(should_trace)["cache_clear"] = cache_clear  # Scalene's own is an lru_cache
     tracing.should_trace = should_trace
     tracing._passes_exclusion_rules = passes_exclusion_rules
 
