@@ -154,7 +154,7 @@ def test_programs_that_end_differently_are_not_judged(make: Make) -> None:
 
 def test_the_other_measure_is_mentioned_where_it_disagrees(make: Make) -> None:
     """Half of the computing is gone from a program that mostly waits."""
-    sleep = "time.sleep(1.5)"
+    sleep = "time.sleep(0.8)"
     found = compare(make("before.py", ending=sleep), make("after.py", parse=0.05, ending=sleep))
     assert found.verdict is Verdict.NO_CHANGE
     assert any("CPU time changed by" in warning for warning in found.warnings)
@@ -256,9 +256,9 @@ def test_caveats_are_part_of_the_answer(make: Make) -> None:
 def test_two_real_profiles_are_compared(tmp_path: Path) -> None:
     """From Scalene to the verdict, with the sandbox where there is one."""
     profiles = []
-    for name, parse in (("before.py", 0.5), ("after.py", 0.8)):
+    for name, parse in (("before.py", 0.2), ("after.py", 0.4)):
         path = tmp_path / name
-        path.write_text(PROGRAM.format(parse=parse, render=0.3, ending=""))
+        path.write_text(PROGRAM.format(parse=parse, render=0.1, ending=""))
         profiles.append(ScaleneProfiler().profile_script(path, RunOptions(cpu_only=True)))
     found = ProfileComparator().compare(*profiles, runs_per_side=5, max_runs_per_side=5)
     assert found.verdict is Verdict.REGRESSION

@@ -80,7 +80,7 @@ def test_the_programs_own_cpu_time_is_measured(tmp_path: Path, place: Path) -> N
     path = script(place, text)
     timing = subject(profile_of(path, text), tmp_path / "work").time(0)
     assert 0.25 <= timing.cpu_sec < 0.27
-    assert timing.wall_sec >= timing.cpu_sec
+    assert timing.wall_sec + timing.queued_sec >= timing.cpu_sec
     assert timing.status == 0
 
 
@@ -90,7 +90,7 @@ def test_sleep_is_wall_clock_and_not_cpu(tmp_path: Path, place: Path) -> None:
     path = script(place, text)
     timing = subject(profile_of(path, text), tmp_path / "work").time(0)
     assert timing.cpu_sec < 0.1
-    assert timing.wall_sec - timing.queued_sec > 0.25
+    assert timing.wall_sec > 0.25
 
 
 def test_child_processes_are_counted(tmp_path: Path, place: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_sandboxed_run_is_timed_and_sampled(tmp_path: Path, place: Path) -> No
     )
     timing = ready.time(0)
     assert timing.status == 0
-    assert timing.wall_sec >= 0.5
+    assert timing.wall_sec + timing.queued_sec >= 0.5
     assert ready.sample(0, Sampling(rate=200))
 
 
