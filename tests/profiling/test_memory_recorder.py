@@ -197,6 +197,120 @@ def test_a_program_with_threads_ends_at_once(tmp_path: Path) -> None:
     record(tmp_path, program + indent(GROWING.format(seconds=0.5), "    "), end=finish)
 
 
+BY_HAND = """
+recorder.finish()
+began = time.perf_counter()
+hand = recorder.Recorder(RECORD)
+hand._poll()
+hand._note_high(hand._polls[0])
+"""
+
+
+def test_steps_poll_watch_and_write(tmp_path: Path) -> None:
+    """What the thread does, done by the program itself, with another thread that grows."""
+    program = """
+    import json, threading
+    text = json.dumps([[str(n) * 5] for n in range(200)])
+    keep = []
+    def grow():
+        while seconds() < 2.0:
+            keep.append(json.loads(text))
+            time.sleep(0.002)
+    thread = threading.Thread(target=grow)
+    thread.start()
+    while seconds() < 2.0:
+        hand._step()
+        time.sleep(0.02)
+    thread.join()
+    hand._write()
+    """
+    written = record(tmp_path, BY_HAND + dedent(program))
+    assert len(written["windows"]) > 1
+    assert len(written["windows"][-1]["grown"][0][0]) > 1
+
+
+def test_a_long_run_keeps_a_bounded_record(tmp_path: Path) -> None:
+    """Every second poll goes, and polls are half as frequent."""
+    program = """
+    for _ in range(4100):
+        hand._poll()
+    assert hand._poll_sec == 2 * recorder.POLL_SEC
+    hand._write()
+    """
+    assert len(record(tmp_path, BY_HAND + dedent(program))["polls"]) < 4000
+
+
+def test_an_aborted_window_is_no_window(tmp_path: Path) -> None:
+    """A fork or the end of the program closes it at once; afterwards windows open again."""
+    program = """
+    import _tracemalloc
+    tracer = hand._tracer
+    assert tracer._begin() and _tracemalloc.is_tracing()
+    tracer.abort()
+    assert not _tracemalloc.is_tracing() and not tracer._open
+    tracer.resume()
+    assert tracer.watch(0.04, True, lambda: False) is not None
+    assert tracer.watch(0.04, False, lambda: True) is None
+    tracer.abort()
+    tracer.retire()
+    assert tracer.watch(0.04, False, lambda: False) is None
+    """
+    record(tmp_path, BY_HAND + dedent(program))
+
+
+def test_a_program_that_begins_to_trace_within_a_window_goes_on_tracing(tmp_path: Path) -> None:
+    """The recorder gives way."""
+    program = """
+    tracer = hand._tracer
+    assert tracer._begin()
+    import tracemalloc
+    tracemalloc.start()
+    assert not tracer._end() and tracemalloc.is_tracing()
+    assert tracer.watch(0.04, False, lambda: False) is None
+    """
+    record(tmp_path, BY_HAND + dedent(program))
+
+
+def test_scalene_s_records_are_read_along(tmp_path: Path) -> None:
+    """Allocations and frees with time and line; what is no record is passed on all the same."""
+    program = """
+    class Mapfile:
+        texts = [
+            "M,1,2097152,0.9,1,0x1,/a.py,7,3,|/a.py;7",
+            "F,2,1048576,0.9,1,0x1,/a.py,7,3",
+            "M,3,98821,0.9,1,0x1,,-1,-1",
+            "",
+        ]
+        def get_str(self):
+            return self.texts.pop(0)
+    link = hand._scalene
+    link.detach()
+    link.attach()
+    link._mapfile = mapfile = Mapfile()
+    link.attach()
+    read = [mapfile.get_str() for _ in range(4)]
+    assert len(read) == 4 and read[-1] == ""
+    link.detach()
+    assert "get_str" not in vars(mapfile)
+    hand._write()
+    """
+    written = record(tmp_path, BY_HAND + dedent(program))
+    assert [flow[1:] for flow in written["flows"]] == [[2.0, "/a.py", 7], [-1.0, "/a.py", 7]]
+    assert written["sums"] == [["/a.py", 7, 2.0, 1.0]]
+
+
+def test_without_the_kernel_s_and_the_heap_s_figures_polls_go_on(tmp_path: Path) -> None:
+    """Other systems have no ``/proc`` and no ``mallinfo2``."""
+    program = """
+    hand._heap_info = None
+    assert hand._used()[0] > 0 and hand._used()[1] == 0
+    hand._statm = hand._schedstat = None
+    assert hand._used() == (0.0, 0.0) and hand._queued() == 0
+    assert recorder._open("/nowhere") is None
+    """
+    record(tmp_path, BY_HAND + dedent(program))
+
+
 @slow
 def test_a_leak_beside_ten_times_its_churn_is_found_through_the_profiler(tmp_path: Path) -> None:
     """The leaking line with its true rate; the churning neighbour is not blamed."""
