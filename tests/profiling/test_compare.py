@@ -154,8 +154,9 @@ def test_programs_that_end_differently_are_not_judged(make: Make) -> None:
 
 def test_the_other_measure_is_mentioned_where_it_disagrees(make: Make) -> None:
     """Half of the computing is gone from a program that mostly waits."""
-    sleep = "time.sleep(0.8)"
-    found = compare(make("before.py", ending=sleep), make("after.py", parse=0.05, ending=sleep))
+    sleep = "time.sleep(1.0)"
+    before = make("before.py", parse=0.04, render=0, ending=sleep)
+    found = compare(before, make("after.py", parse=0.02, render=0, ending=sleep))
     assert found.verdict is Verdict.NO_CHANGE
     assert any("CPU time changed by" in warning for warning in found.warnings)
 
