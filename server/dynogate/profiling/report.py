@@ -62,11 +62,15 @@ def build_result(
 
 
 def _with_growth(profile: ProfileResult) -> ProfileResult:
-    """The summary's memory figures, from the finest timeline there is."""
+    """The summary's memory figures, from the finest timeline there is.
+
+    Scalene misses records where the machine is crowded, so its highest footprint may lie below
+    one that was really seen.
+    """
     timeline = profile.memory_timeline
-    peak = profile.summary.max_footprint_mb
-    if peak is None and timeline:
-        peak = max(mb for _, mb in timeline)
+    seen = [mb for _, mb in timeline]
+    known = profile.summary.max_footprint_mb
+    peak = max([*seen, known or 0.0]) if seen or known is not None else None
     figures = {"growth_rate_mb_per_sec": growth_rate(timeline), "max_footprint_mb": peak}
     return profile.model_copy(update={"summary": profile.summary.model_copy(update=figures)})
 
