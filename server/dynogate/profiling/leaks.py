@@ -176,10 +176,12 @@ def _lows(timeline: Timeline, start: float, end: float) -> list[float]:
 
 
 def _without_tear_down(timeline: Timeline) -> Timeline:
-    """The timeline up to its last high, where what follows is the program's end."""
+    """The timeline up to its last high, where the program ends by freeing most of its memory."""
     begin, end = timeline[0][0], timeline[-1][0]
     late = [i for i, (t, _) in enumerate(timeline) if t >= end - _TEAR_DOWN * (end - begin)]
     top = max(late, key=lambda index: timeline[index][1])
+    if timeline[-1][1] > 0.5 * timeline[top][1]:
+        return timeline
     return timeline[: top + 1]
 
 

@@ -193,7 +193,10 @@ class _Reader:
         after = [poll for poll in self._polls if poll[0] >= window.end]
         if not before or not after:
             return window.end, 0.0
-        return window.end, max(after[0][1] - before[-1][1] - window.held_mb, 0.0)
+        first, last = self._polls[0], self._polls[-1]
+        unwatched = after[0][0] - before[-1][0] - (window.end - window.start)
+        usual = unwatched * max(last[1] - first[1], 0.0) / (last[0] - first[0])
+        return window.end, max(after[0][1] - before[-1][1] - window.held_mb - usual, 0.0)
 
     def record(self, timeline: Timeline) -> MemoryRecord:
         """What each line kept in each interval."""
