@@ -268,6 +268,20 @@ def test_without_a_sandbox_nothing_is_left_either(tmp_path: Path) -> None:
     assert [*Path("/tmp").glob(f"scalene*{pid}"), *Path("/tmp").glob(f"scalene*{child}")] == []
 
 
+@slow
+def test_a_program_may_trace_its_own_memory(tmp_path: Path) -> None:
+    """Scalene gives way to tracemalloc: both at once would stop the program for ever."""
+    text = """
+    import tracemalloc
+    tracemalloc.start()
+    kept = [[number] * 20 for number in range(60_000)]
+    print(tracemalloc.get_traced_memory()[0] > 5_000_000)
+    """
+    profile = run(tmp_path, text, include_memory=True, cpu_only=False, timeout_seconds=60.0)
+    assert profile.summary.outcome is Outcome.COMPLETED
+    assert profile.stdout == "True\n"
+
+
 def test_a_sandbox_that_is_required_and_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where bubblewrap is not to be had, requiring it refuses."""
     sandbox_problem.cache_clear()

@@ -179,6 +179,8 @@ def _scalene_options(options: RunOptions, work: Path) -> dict[str, object]:
         "gpu": options.include_gpu,
         # py-spy has the stacks; Scalene would wake every sleeping thread for its own.
         "stacks": options.stacks and find_py_spy() is None,
+        # Walks every suspended task at every sample: 18 s instead of 2 s with 2,000 tasks.
+        "async_profile": False,
         "profile_all": options.profile_all,
         "profile_system_libraries": options.profile_all,
         "profile_only": options.profile_only,

@@ -126,6 +126,7 @@ class Recorder:
         self._heap_info = _heap_info()
         self._scalene = ScaleneLink(self._now)
         self._tracer = Tracer(self._scalene, self._now)
+        self._tracer.give_way()
         self._polls: list[Poll] = []
         self._windows: list[Window] = []
         self._stop = _thread.allocate_lock()

@@ -61,6 +61,23 @@ class Tracer:
         paths = sysconfig.get_paths()
         wanted = ("stdlib", "platstdlib", "purelib", "platlib")
         self._libraries = ("<", *(paths[name] + os.sep for name in wanted))
+        self._start = getattr(_tracemalloc, "start", None)
+
+    def give_way(self) -> None:
+        """Pause Scalene for good when the program itself starts tracemalloc.
+
+        Both at once stop a program for ever: Scalene's walk of the stack inside an allocation
+        makes objects, and tracemalloc, which holds its lock just then, wants to see them.
+        """
+        if self._start is None:
+            return
+        start = self._start
+
+        def starting(*arguments: Any) -> None:
+            self._scalene.pause()
+            start(*arguments)
+
+        _tracemalloc.start = starting
 
     def watch(self, length: float, busy: bool, stopped: Callable[[], bool]) -> Optional[Window]:
         """What each stack retained over a window; None where that can't be told.
@@ -118,13 +135,13 @@ class Tracer:
 
     def _begin(self) -> bool:
         # A program that uses tracemalloc itself keeps it for itself.
-        if _tracemalloc is None or "tracemalloc" in sys.modules or not self._gate.acquire(True, 1):
+        if self._start is None or "tracemalloc" in sys.modules or not self._gate.acquire(True, 1):
             return False
         try:
             if self._retired or not self._scalene.can_pause or _tracemalloc.is_tracing():
                 return False
             self._scalene.pause()
-            _tracemalloc.start(self.frames)
+            self._start(self.frames)
             self._open = True
         finally:
             self._gate.release()
