@@ -12,7 +12,6 @@ import pytest
 from dynogate.errors import NotComparable, OutsideRoots, ToolCancelled
 from dynogate.jobs.cancel import CancelToken
 from dynogate.jobs.limits import Limits
-from dynogate.jobs.sandbox import sandbox_problem
 from dynogate.profiling.line_sampler import Sampling
 from dynogate.profiling.models import ProfileResult, RunOptions, Target
 from dynogate.profiling.rerun import SideName, Subject, schedule
@@ -281,7 +280,6 @@ def test_waiting_is_seen_where_it_is_asked_for(tmp_path: Path, place: Path) -> N
     assert any(stack.frames[-1].function == "pause" for stack in stacks)
 
 
-@pytest.mark.skipif(sandbox_problem() is not None, reason="bubblewrap does not work here")
 def test_a_sandboxed_run_is_timed_and_sampled(tmp_path: Path, place: Path) -> None:
     """The clock's file and py-spy's document come out of the sandbox; the network does not."""
     text = BUSY + "import socket\nassert socket.if_nameindex() in ([], [(1, 'lo')])\n"
