@@ -15,15 +15,23 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("root").resolve()
 
 
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the gateway's jobs have their temporary files."""
+    return tmp_path_factory.mktemp("scratch")
+
+
 @pytest.fixture(scope="module", params=["on", "off"])
 def live(
-    request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    root: Path,
+    scratch: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Live]:
     data = tmp_path_factory.mktemp(f"data-{request.param}")
-    env = {"DYNOGATE_JOB_MEMORY_MB": "600", "TMPDIR": str(tmp_path_factory.mktemp("scratch"))}
+    env = {"DYNOGATE_JOB_MEMORY_MB": "600", "TMPDIR": str(scratch)}
     options = ("--root", str(root), "--sandbox", request.param)
     with as_process(data, *options, env=env) as live:
-        live.scratch = Path(env["TMPDIR"])
         yield live
 
 
@@ -41,7 +49,7 @@ def prepare(row: Row, root: Path) -> dict[str, Any]:
     }
 
 
-def descendants(live: Live) -> list[str]:
+def descendants(live: Live, scratch: Path) -> list[str]:
     """What still runs below the gateway, or carries one of its jobs' marks."""
     assert live.process is not None
     found = []
@@ -50,25 +58,25 @@ def descendants(live: Live) -> list[str]:
             if process.pid == live.process.pid or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             ours = any(parent.pid == live.process.pid for parent in process.parents())
-            if ours or str(live.scratch) in " ".join(process.cmdline()):
+            if ours or str(scratch) in " ".join(process.cmdline()):
                 found.append(f"{process.pid} {process.cmdline()}")
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
 
 
-def settled(live: Live) -> None:
+def settled(live: Live, scratch: Path) -> None:
     """Wait until no job is left, then look for processes and files that outlived theirs."""
     deadline = time.monotonic() + 10
-    while descendants(live) and time.monotonic() < deadline:
+    while descendants(live, scratch) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert descendants(live) == []
-    assert list(live.scratch.iterdir()) == []
+    assert descendants(live, scratch) == []
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_a_bad_program_gets_a_clear_answer_and_leaves_nothing(
-    live: Live, root: Path, row: Row
+    live: Live, root: Path, scratch: Path, row: Row
 ) -> None:
     """Status, code, message or partial result as stated; no process and no file stays behind."""
     answer = live.post(
@@ -84,7 +92,7 @@ def test_a_bad_program_gets_a_clear_answer_and_leaves_nothing(
         assert result["structuredContent"]["summary"]["outcome"] in row.outcome, result
         assert row.says in result["content"][0]["text"]
         assert result["structuredContent"]["profile_id"]
-    settled(live)
+    settled(live, scratch)
 
 
 def test_a_program_that_prints_a_gigabyte_costs_the_gateway_no_memory(
