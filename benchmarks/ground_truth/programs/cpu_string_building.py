@@ -5,7 +5,7 @@ def main() -> None:
     parts = []
     for i in range(900_000):
         name = "x"
-        row = f"{name}:{i:>12,d}|{i / 7:010.4f}|{i:#x}"  # HOT MAYBE
+        row = f"{name}:{i:>12,d}|{i / 7:010.4f}|{i:#x}"  # HOT
         if i % 50 == 0:
             parts.append(row)
     print(len("".join(parts)))
