@@ -53,14 +53,22 @@ def serve(
 
     Parameters
     ----------
-    host: Address to bind (127.0.0.1).
-    port: Port to bind (8000).
-    workers: Server processes (1).
-    root: Directory that scripts may be profiled from; may be given several times.
-    data_dir: Where the embedded store lives.
-    sandbox: Run profiled programs under bubblewrap.
-    allow_code: Allow profile_code without the sandbox, too.
-    json: Log in JSON.
+    host
+        Address to bind (127.0.0.1).
+    port
+        Port to bind (8000).
+    workers
+        Server processes (1).
+    root
+        Directory that scripts may be profiled from; may be given several times.
+    data_dir
+        Where the embedded store lives.
+    sandbox
+        Run profiled programs under bubblewrap.
+    allow_code
+        Allow profile_code without the sandbox, too.
+    json
+        Log in JSON.
     """
     from dynogate.app import check
     from dynogate.settings import load_settings
@@ -112,8 +120,10 @@ def tools(*, url: str = DEFAULT_URL, json: bool = False) -> None:
 
     Parameters
     ----------
-    url: Where the gateway is.
-    json: Print names, descriptions and schemas as JSON.
+    url
+        Where the gateway is.
+    json
+        Print names, descriptions and schemas as JSON.
     """
     with GatewayClient(url) as client:
         listed = client.tools()
@@ -139,9 +149,12 @@ def call(
 
     Parameters
     ----------
-    tool: Name of the tool.
-    tokens: The tool's arguments.
-    url: Where the gateway is.
+    tool
+        Name of the tool.
+    tokens
+        The tool's arguments.
+    url
+        Where the gateway is.
     """
     given, as_json, words = _split_json(tokens)
     with GatewayClient(url) as client:
@@ -172,19 +185,32 @@ def profile(
 
     Parameters
     ----------
-    script: Path of the script (or a module's name, with --module).
-    args: The script's arguments.
-    module: Run SCRIPT as a module, like python -m.
-    cpu_only: Leave memory out; faster.
-    gpu: Profile an NVIDIA GPU, too.
-    timeout: Seconds the script may run; what was seen until then is shown.
-    repeat: Run it this often, for scripts too short to sample.
-    python: Interpreter or virtual environment to run it with; Scalene must be installed there.
-    top: How many hot lines to show.
-    html: Write a flame graph to this file.
-    save: Keep the profile in the gateway's store, and print its id.
-    data_dir: Where that store lives.
-    json: Print the whole profile as JSON.
+    script
+        Path of the script (or a module's name, with --module).
+    args
+        The script's arguments.
+    module
+        Run SCRIPT as a module, like python -m.
+    cpu_only
+        Leave memory out; faster.
+    gpu
+        Profile an NVIDIA GPU, too.
+    timeout
+        Seconds the script may run; what was seen until then is shown.
+    repeat
+        Run it this often, for scripts too short to sample.
+    python
+        Interpreter or virtual environment to run it with; Scalene must be installed there.
+    top
+        How many hot lines to show.
+    html
+        Write a flame graph to this file.
+    save
+        Keep the profile in the gateway's store, and print its id.
+    data_dir
+        Where that store lives.
+    json
+        Print the whole profile as JSON.
     """
     from dynogate.profiling.models import Outcome, RunOptions
     from dynogate.profiling.profiler import ScaleneProfiler
