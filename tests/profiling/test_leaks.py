@@ -206,3 +206,38 @@ def test_without_a_record_the_only_allocating_line_is_named_with_doubt() -> None
 def test_without_a_record_nobody_is_blamed_in_doubt(lines: tuple[tuple[int, float], ...]) -> None:
     """Two allocating lines, or one that allocated ten times what stayed, prove nothing."""
     assert find_leaks(scalene_only(*lines)) == ()
+
+
+def test_a_model_that_is_loaded_first_does_not_hide_a_leak() -> None:
+    """Growth is judged from the large step on, and so is its rate."""
+    timeline = [*curve((0, 0), (1.9, 0)), *curve((2.0, 300), (5, 330))]
+    (leak,) = find_leaks(profile(timeline, {LEAK: (1.0,) * 5}))
+    assert leak.rate_mb_per_sec == pytest.approx(10, rel=0.05)
+
+
+def test_a_large_step_alone_is_no_leak() -> None:
+    """What is loaded once and kept doesn't grow."""
+    timeline = [*curve((0, 0), (1.9, 0)), *curve((2.0, 300), (5, 301))]
+    assert find_leaks(profile(timeline, {LEAK: (1.0,) * 5})) == ()
+
+
+@pytest.mark.parametrize(
+    ("taken", "freed", "found"),
+    [(50.0, 0.0, 1), (50.0, 45.0, 0), (5.0, 0.0, 0)],
+)
+def test_one_look_is_enough_where_the_line_s_memory_stayed(
+    taken: float, freed: float, found: int
+) -> None:
+    """Scalene's records of the whole run stand in for the looks there were no turns for."""
+    flow = MemoryFlow(
+        file=SCRIPT,
+        lineno=LEAK,
+        kept_mb=(50.0,),
+        rising_mb=(0.8,),
+        blocks=3,
+        taken_mb=taken,
+        freed_mb=freed,
+    )
+    record = MemoryRecord(exact=True, intervals=((0, 5),), watched_sec=(0.1,), flows=(flow,))
+    profiled = sample_profile(memory_timeline=tuple(STEADY), memory_record=record)
+    assert len(find_leaks(profiled)) == found

@@ -29,11 +29,17 @@ MIN_RATE_MB_PER_SEC = 0.5
 """Slower growth is not told from the profiler's own: Scalene's records of a program that only
 churns were measured to grow by up to 0.9 MB/s."""
 
-MIN_GROWTH_MB = 2.0
-"""Less is within what imports, caches and a fragmented heap add to any program."""
+MIN_GROWTH_MB = 4.0
+"""Less is within what imports, caches and a fragmented heap add to any program: a table of 1.5 MB
+that a program builds was measured to look like 2 to 3 MB."""
 
 _WARM_UP = 0.1
 """The first tenth of a run imports, connects and fills caches; it is not judged."""
+
+_STEP_SHARE = 0.5
+_LATEST_STEP = 0.6
+"""One step of half of the growth, in the first 60 % of the run, is a model that is loaded or a
+buffer that is made: growth is judged from there."""
 
 _MAX_DISTANCE = 0.25
 """Kolmogorov's distance between when memory grew and evenly over time. A leak at a steady rate
@@ -53,6 +59,9 @@ _FEW_BLOCKS = 4
 
 _TELLING = 0.02
 """A look in which so little rose, beside the best one, saw nothing: the program waited."""
+
+_ALONE = 0.8
+"""A line seen in one look only has to hold so much of what rose."""
 
 _MIN_CONFIDENCE = 0.5
 _SAMPLED_CONFIDENCE = 0.5
@@ -138,9 +147,9 @@ def _trend(timeline: Timeline, clock: Sequence[float]) -> _Trend | None:
     if len(timeline) < 8:
         return None
     timeline = _without_tear_down(timeline)
-    begin, end = timeline[0][0], timeline[-1][0]
-    start = begin + _WARM_UP * (end - begin)
+    end = timeline[-1][0]
     floor = kept(timeline)
+    start = _judged_from(timeline, floor)
     first = at(timeline, floor, start)
     grown = floor[-1] - first
     if end <= start or grown < MIN_GROWTH_MB or grown < MIN_RATE_MB_PER_SEC * (end - start):
@@ -162,6 +171,19 @@ def _trend(timeline: Timeline, clock: Sequence[float]) -> _Trend | None:
         grown_mb=grown,
         gross_mb=sum(max(after - before, 0.0) for before, after in lows),
         distance=distance,
+    )
+
+
+def _judged_from(timeline: Timeline, floor: Sequence[float]) -> float:
+    """When steady growth may begin: after the warm-up, and after one step of most of the growth."""
+    begin, end = timeline[0][0], timeline[-1][0]
+    steps = [after - before for before, after in itertools.pairwise(floor)]
+    largest = max(range(len(steps)), key=steps.__getitem__)
+    stepped = timeline[largest + 1][0]
+    warm = begin + _WARM_UP * (end - begin)
+    is_load = steps[largest] >= _STEP_SHARE * (floor[-1] - floor[0])
+    return (
+        max(warm, stepped) if is_load and stepped <= begin + _LATEST_STEP * (end - begin) else warm
     )
 
 
@@ -222,7 +244,8 @@ def _suspects(record: MemoryRecord, trend: _Trend) -> list[_Suspect]:
             seen=sum(part >= _MIN_SHARE / 2 for part in shares),
             looks=len(looks),
         )
-        if share >= _MIN_SHARE and any(rises[-3:]) and _convincing(suspect, record.exact):
+        convincing = _convincing(suspect, record.exact) or _only_look(suspect, trend)
+        if share >= _MIN_SHARE and any(rises[-3:]) and convincing:
             suspects.append(suspect)
     whole = sum(suspect.share for suspect in suspects)
     return suspects if whole >= 0.5 else []
@@ -233,6 +256,16 @@ def _convincing(suspect: _Suspect, exact: bool) -> bool:
     flow = suspect.flow
     several = not exact or flow.blocks == 0 or flow.blocks >= _FEW_BLOCKS or _never_freed(flow)
     return several and suspect.seen >= 2 and 2 * suspect.seen >= suspect.looks
+
+
+def _only_look(suspect: _Suspect, trend: _Trend) -> bool:
+    """Whether the one look there was shows a line whose memory also stayed all through the run.
+
+    A program that never waits leaves the recorder few turns.
+    """
+    flow = suspect.flow
+    stayed = flow.taken_mb - flow.freed_mb >= 0.5 * trend.grown_mb
+    return suspect.looks == suspect.seen == 1 and suspect.share >= _ALONE and stayed
 
 
 def _never_freed(flow: MemoryFlow) -> bool:
