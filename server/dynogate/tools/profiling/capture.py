@@ -16,7 +16,7 @@ from dynogate.profiling.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.tools.context import ToolContext
 from dynogate.tools.policy import ProfilingPolicy
-from dynogate.tools.profiling.family import EXECUTE, ProfileId, invalid, load, toolset
+from dynogate.tools.profiling.family import EXECUTE, ProfileId, invalid, load_with_raw, toolset
 
 CpuOnly = Annotated[bool, Field(description="Leave memory out: faster, and less to read.")]
 IncludeMemory = Annotated[bool, Field(description="Profile memory, too.")]
@@ -285,11 +285,11 @@ async def compare_profiles(
     storage = ctx.services.get(ProfileStorage)
     profiler = ctx.services.get(ScaleneProfiler)
     policy = ctx.services.get(ProfilingPolicy)
-    before = await asyncio.to_thread(load, storage, before_id)
-    after = await asyncio.to_thread(load, storage, after_id)
+    before = await asyncio.to_thread(load_with_raw, storage, before_id)
+    after = await asyncio.to_thread(load_with_raw, storage, after_id)
     comparator = ProfileComparator(
         limits=profiler.limits,
-        sandbox=profiler.sandboxed or None,
+        sandbox=profiler.sandboxed,
         roots=profiler.roots,
         budget_sec=policy.max_timeout_sec,
     )

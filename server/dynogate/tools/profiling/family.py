@@ -80,6 +80,16 @@ def load(storage: ProfileStorage, profile_id: str) -> ProfileResult:
     return profile
 
 
+def load_with_raw(storage: ProfileStorage, profile_id: str) -> ProfileResult:
+    """The stored profile with Scalene's own JSON, which holds the text of every profiled file.
+
+    Raises:
+        ProfileNotFound: none has this id.
+    """
+    profile = load(storage, profile_id)
+    return profile.model_copy(update={"raw": storage.raw(profile_id) or b""})
+
+
 def not_found(profile_id: str) -> ProfileNotFound:
     """The error that says how to find the ids there are."""
     return ProfileNotFound(

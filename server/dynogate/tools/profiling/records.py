@@ -12,7 +12,15 @@ from dynogate.profiling.storage import ProfileStorage
 from dynogate.profiling.stored import StoredProfile, TrendPoint
 from dynogate.profiling.text import Column, clip, mb, seconds, table
 from dynogate.tools.context import ToolContext
-from dynogate.tools.profiling.family import READ, ProfileId, invalid, load, not_found, toolset
+from dynogate.tools.profiling.family import (
+    READ,
+    ProfileId,
+    invalid,
+    load,
+    load_with_raw,
+    not_found,
+    toolset,
+)
 
 MAX_CONTENT_BYTES = 16 * 2**20
 """Largest export that a call returns."""
@@ -201,9 +209,7 @@ def _fetch(storage: ProfileStorage, profile_id: str, chosen: Format) -> ProfileF
             content_type=None,
             file_name=None,
         )
-    profile = load(storage, profile_id)
-    if chosen == "raw":
-        profile = profile.model_copy(update={"raw": storage.raw(profile_id) or b""})
+    profile = (load_with_raw if chosen == "raw" else load)(storage, profile_id)
     export = export_profile(profile, chosen, max_bytes=MAX_CONTENT_BYTES)
     return ProfileFile(
         profile_id=profile_id,
