@@ -241,3 +241,21 @@ def test_one_look_is_enough_where_the_line_s_memory_stayed(
     record = MemoryRecord(exact=True, intervals=((0, 5),), watched_sec=(0.1,), flows=(flow,))
     profiled = sample_profile(memory_timeline=tuple(STEADY), memory_record=record)
     assert len(find_leaks(profiled)) == found
+
+
+@pytest.mark.parametrize(("freed", "found"), [(0.0, 1), (150.0, 1), (900.0, 0)])
+def test_the_holes_that_churn_leaves_are_no_leak(freed: float, found: int) -> None:
+    """A line that takes and frees 20 times what the program grew by is not blamed for it."""
+    flow = MemoryFlow(
+        file=SCRIPT,
+        lineno=LEAK,
+        kept_mb=(10.0,) * 5,
+        rising_mb=(1.0,) * 5,
+        blocks=40,
+        taken_mb=freed + 50,
+        freed_mb=freed,
+    )
+    intervals = tuple((float(n), n + 1.0) for n in range(5))
+    record = MemoryRecord(exact=True, intervals=intervals, watched_sec=(0.1,) * 5, flows=(flow,))
+    profiled = sample_profile(memory_timeline=tuple(STEADY), memory_record=record)
+    assert len(find_leaks(profiled)) == found
