@@ -15,7 +15,7 @@ MEMORY_NOT_PROFILED = (
     "Memory was not profiled: profile again with include_memory=true and cpu_only=false."
 )
 
-_PLACE: tuple[Column, ...] = (("line", "<"), ("function", "<"), ("source", "<"))
+_WHERE: tuple[Column, ...] = (("severity", "<"), ("line", "<"), ("function", "<"), ("source", "<"))
 
 
 class Severity(StrEnum):
@@ -295,6 +295,11 @@ class GpuHotspots(Model):
         return "\n".join([head, *gpu_table(self.hotspots, total=self.lines_using_gpu), *self.notes])
 
 
+def _where(row: CpuHotspot | MemoryHotspot | GpuHotspot) -> tuple[str, str, str, str]:
+    """The cells that every table of hotspots ends with."""
+    return row.severity, row.place, row.function, clip(row.source)
+
+
 def cpu_table(
     rows: Sequence[CpuHotspot], *, total: int | None = None, limit: int = MAX_ROWS
 ) -> list[str]:
@@ -304,10 +309,7 @@ def cpu_table(
             percent(row.cpu_percent),
             seconds(row.cpu_sec),
             percent(row.cpu_percent_native),
-            row.severity,
-            row.place,
-            row.function,
-            clip(row.source),
+            *_where(row),
         )
         for row in rows
     )
@@ -315,8 +317,7 @@ def cpu_table(
         ("cpu", ">"),
         ("time", ">"),
         ("native", ">"),
-        ("severity", "<"),
-        *_PLACE,
+        *_WHERE,
     )
     return table(columns, cells, limit=limit, total=total or len(rows))
 
@@ -329,18 +330,14 @@ def memory_table(
         (
             mb(row.malloc_mb),
             mb(row.retained_mb),
-            row.severity,
-            row.place,
-            row.function,
-            clip(row.source),
+            *_where(row),
         )
         for row in rows
     )
     columns: tuple[Column, ...] = (
         ("allocated", ">"),
         ("retained", ">"),
-        ("severity", "<"),
-        *_PLACE,
+        *_WHERE,
     )
     return table(columns, cells, limit=limit, total=total or len(rows))
 
@@ -353,12 +350,9 @@ def gpu_table(
         (
             percent(row.gpu_percent),
             mb(row.gpu_peak_memory_mb),
-            row.severity,
-            row.place,
-            row.function,
-            clip(row.source),
+            *_where(row),
         )
         for row in rows
     )
-    columns: tuple[Column, ...] = (("gpu", ">"), ("gpu memory", ">"), ("severity", "<"), *_PLACE)
+    columns: tuple[Column, ...] = (("gpu", ">"), ("gpu memory", ">"), *_WHERE)
     return table(columns, cells, limit=limit, total=total or len(rows))

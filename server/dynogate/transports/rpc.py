@@ -20,14 +20,13 @@ from dynogate.errors import (
     UnknownTool,
 )
 from dynogate.guards.body import Receive
-from dynogate.telemetry.logs import get_logger
 from dynogate.tools.dispatch import call_tool
+from dynogate.tools.registry import Tool
 from dynogate.transports.responses import Headers, Send, retry_headers, send_json
 from dynogate.transports.state import Gateway
 from dynogate.wire import jsonrpc
 from dynogate.wire.results import tool_failure
 
-log = get_logger(__name__)
 T = TypeVar("T")
 
 TRANSPORT = "rpc"
@@ -107,22 +106,14 @@ class RpcEndpoint:
     async def _call(self, request: jsonrpc.Request) -> bytes:
         if request.method == "tools/call":
             return await self._call_by_params(request.params)
-        registry = self._gateway.registry
-        tool = registry.get(request.method)
-        if tool is None:
-            name = request.method[:200]
-            raise MethodNotFound(f"no tool is called {name!r}: {registry.suggest(name)}")
+        tool = self._tool(request.method, MethodNotFound)
         arguments, client_id = jsonrpc.named_arguments(request.params)
         context = self._gateway.context(client_id)
         return await call_tool(tool, arguments, context, self._gateway.metrics, TRANSPORT)
 
     async def _call_by_params(self, params: bytes | None) -> bytes:
         name, arguments = jsonrpc.call_params(params)
-        registry = self._gateway.registry
-        tool = registry.get(name)
-        if tool is None:
-            name = name[:200]
-            raise UnknownTool(f"no tool is called {name!r}: {registry.suggest(name)}")
+        tool = self._tool(name, UnknownTool)
         context = self._gateway.context()
         try:
             return await call_tool(tool, arguments, context, self._gateway.metrics, TRANSPORT)
@@ -130,6 +121,13 @@ class RpcEndpoint:
             raise
         except DynogateError as error:
             return tool_failure(error)
+
+    def _tool(self, name: str, unknown: type[DynogateError]) -> Tool:
+        registry = self._gateway.registry
+        tool = registry.get(name)
+        if tool is None:
+            raise unknown(f"no tool is called {name[:200]!r}: {registry.suggest(name)}")
+        return tool
 
 
 def _failed(request_id: jsonrpc.Raw, error: DynogateError) -> Answer:
