@@ -19,7 +19,7 @@ from benchmarks._cli import run
 from benchmarks._gateway import GatewayProcess, tool_latencies_ms
 from benchmarks._report import Bar, Report, quantile
 from dynogate.client import GatewayClient
-from dynogate.profiling.parser import ProfileParser
+from dynogate.profiling.capture.parser import ProfileParser
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.store.database import Database
 

@@ -16,8 +16,8 @@ from benchmarks._gateway import GatewayProcess, tool_latencies_ms
 from benchmarks._report import Bar, Report, quantile
 from benchmarks.ground_truth.corpus import load
 from dynogate.client import GatewayClient
+from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.models import ProfileResult
-from dynogate.profiling.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.store.database import Database
 from dynogate.store.schema import profile_blobs, profile_lines, profile_tags, profiles

@@ -16,10 +16,9 @@ from string import Template
 from textwrap import dedent
 
 TOTAL_SEC = 0.5
-TRIAL_COUNT = 10_000
-TRIALS = 7
-CORRECTIONS = 8
-TOLERANCE = 0.015
+TRIAL_TURNS = 2_000
+TRIALS = 300
+START_TRIALS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Pair:
 
     Attributes:
         slowed: the part that became slower; None where none did.
-        true_ratio: CPU time after over before, as measured when the pair was made.
+        true_ratio: CPU time after over before, from the measured cost of a turn of each part.
     """
 
     name: str
@@ -211,50 +210,29 @@ def build(
     """``count`` identical pairs and ``count`` pairs of which the second is slower by ``slowdown``.
 
     The slowed part holds 15 to 45 % of the program's time; every other pair is slowed by redundant
-    work that is added to it, the rest by a greater loop count. The slowdown is measured (best CPU
-    time of several runs a side) and corrected until it is as wanted.
+    work that is added to it, the rest by a greater loop count. What a turn of each part costs is
+    the least of many short timings, spread over seconds: on a busy machine whole runs of a program
+    vary by tens of percent, but some milliseconds are always undisturbed.
 
     Raises:
-        RuntimeError: a program could not be timed, or this machine is too busy to time it.
+        RuntimeError: a part could not be timed.
     """
+    costs = _sec_per_turn()
+    start = min(_cpu_sec(_HEAD) for _ in range(START_TRIALS))
     same, slower = [], []
     for number, plan in enumerate(_plans(count, random.Random(seed))):
-        _set_counts(plan)
+        turns = [costs[part.name] for part in plan.parts]
+        plan.counts = [
+            round(share * TOTAL_SEC / sec) for share, sec in zip(plan.shares, turns, strict=True)
+        ]
+        total = start + sum(n * sec for n, sec in zip(plan.counts, turns, strict=True))
+        extra = round(slowdown * total / turns[plan.slowed])
         before = _program(plan.parts, plan.counts)
         same.append(Pair(f"same-{number:02d}", before, before, None, 1.0))
-        after, ratio = _slow_down(plan, before, slowdown)
+        ratio = 1 + extra * turns[plan.slowed] / total
         slowed = plan.parts[plan.slowed].name
-        slower.append(Pair(f"slower-{number:02d}", before, after, slowed, ratio))
+        slower.append(Pair(f"slower-{number:02d}", before, _slowed(plan, extra), slowed, ratio))
     return same, slower
-
-
-def _set_counts(plan: _Plan) -> None:
-    took = _time_parts(plan.parts)
-    plan.counts = [
-        max(1, round(TRIAL_COUNT * share * TOTAL_SEC / sec))
-        for share, sec in zip(plan.shares, took, strict=True)
-    ]
-
-
-def _slow_down(plan: _Plan, before: str, slowdown: float) -> tuple[str, float]:
-    """The slowed program and how much slower it was measured to be."""
-    extra = round(plan.counts[plan.slowed] * slowdown / plan.shares[plan.slowed])
-    for _ in range(CORRECTIONS):
-        after = _slowed(plan, extra)
-        ratio = _cpu_ratio(before, after)
-        if abs(ratio - 1 - slowdown) <= TOLERANCE:
-            return after, ratio
-        extra = max(1, round(extra * slowdown / max(ratio - 1, slowdown / 4)))
-    raise RuntimeError(f"a slowdown of {slowdown:.0%} could not be set: this machine is too busy")
-
-
-def _cpu_ratio(before: str, after: str) -> float:
-    """Best CPU time of ``after`` over that of ``before``, of interleaved runs."""
-    best = [float("inf"), float("inf")]
-    for _ in range(TRIALS):
-        for side, text in enumerate((before, after)):
-            best[side] = min(best[side], _cpu_sec(text))
-    return best[1] / best[0]
 
 
 def _cpu_sec(text: str) -> float:
@@ -312,28 +290,26 @@ _TIMER = """
 import sys, time
 {head}
 {texts}
-took = []
-for call in {calls!r}:
-    best = float("inf")
-    for _ in range({trials}):
+best = dict.fromkeys({calls!r}, float("inf"))
+for _ in range({trials}):
+    for call in best:
         start = time.process_time()
         eval(call)
-        best = min(best, time.process_time() - start)
-    took.append(best)
-sys.stdout.write(json.dumps(took))
+        best[call] = min(best[call], time.process_time() - start)
+sys.stdout.write(json.dumps(list(best.values())))
 """
 
 
-def _time_parts(parts: list[Part]) -> list[float]:
-    """CPU seconds of ``TRIAL_COUNT`` turns of each part (best of several)."""
+def _sec_per_turn() -> dict[str, float]:
+    """CPU seconds of one turn of each part's loop, by the part's name."""
     code = _TIMER.format(
         head=_HEAD,
-        texts="\n\n".join(Template(part.text).substitute(n=TRIAL_COUNT) for part in parts),
-        calls=[part.call for part in parts],
+        texts="\n\n".join(Template(part.text).substitute(n=TRIAL_TURNS) for part in PARTS),
+        calls=[part.call for part in PARTS],
         trials=TRIALS,
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if run.returncode:
         raise RuntimeError(f"the parts could not be timed: {run.stderr}")
     took: list[float] = json.loads(run.stdout)
-    return took
+    return {part.name: sec / TRIAL_TURNS for part, sec in zip(PARTS, took, strict=True)}

@@ -9,8 +9,8 @@ from benchmarks.ground_truth.corpus import Spot, true_rates
 from benchmarks.ground_truth.score import Observed
 from dynogate.client import GatewayClient
 from dynogate.errors import DynogateError
-from dynogate.profiling.analyzer import ProfileAnalyzer
-from dynogate.profiling.profiler import ScaleneProfiler
+from dynogate.profiling.analysis.analyzer import ProfileAnalyzer
+from dynogate.profiling.capture.profiler import ScaleneProfiler
 
 Row = Mapping[str, Any]
 

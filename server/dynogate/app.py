@@ -17,7 +17,7 @@ from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive
 from dynogate.jobs.sandbox import sandbox_problem
-from dynogate.profiling.profiler import ScaleneProfiler
+from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database

@@ -212,8 +212,8 @@ def profile(
     json
         Print the whole profile as JSON.
     """
+    from dynogate.profiling.capture.profiler import ScaleneProfiler
     from dynogate.profiling.models import Outcome, RunOptions
-    from dynogate.profiling.profiler import ScaleneProfiler
 
     options = RunOptions(
         cpu_only=cpu_only,
@@ -252,7 +252,7 @@ def _print_profile(result: "ProfileResult", top: int, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         return
-    from dynogate.profiling.analyzer import ProfileAnalyzer
+    from dynogate.profiling.analysis.analyzer import ProfileAnalyzer
 
     sys.stdout.write(ProfileAnalyzer(result).analyze(top_n=top).text() + "\n")
     if result.profile_id is not None:

@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
+from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.models import ProfileResult, RunOptions
-from dynogate.profiling.profiler import ScaleneProfiler
 
 PROGRAMS = Path(__file__).with_name("programs")
 

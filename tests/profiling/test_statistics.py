@@ -8,8 +8,7 @@ import pytest
 
 from dynogate.profiling.statistics import (
     benjamini_hochberg,
-    mann_whitney,
-    median_ratio,
+    paired_ratio,
     theil_sen,
     two_sided,
 )
@@ -63,37 +62,75 @@ def test_a_slope_of_too_little_is_refused(xs: list[float], ys: list[float]) -> N
         theil_sen(xs, ys)
 
 
-def test_five_against_five_reach_the_known_p() -> None:
-    """2 of the 252 orders are as extreme as complete separation."""
-    assert mann_whitney([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]) == pytest.approx(2 / 252)
+@pytest.mark.parametrize("count", [6, 8, 10, 40])
+@pytest.mark.parametrize("change", [0.0, 0.02, 0.3])
+def test_the_p_value_of_pairs_is_that_of_scipy(count: int, change: float) -> None:
+    """The exact two-sided Wilcoxon signed-rank test, on the logarithms."""
+    from scipy.stats import wilcoxon
+
+    generator = np.random.default_rng(count)
+    before = generator.lognormal(0, 0.3, count)
+    after = before * generator.lognormal(change, 0.05, count)
+    expected = wilcoxon(np.log(after / before), method="exact").pvalue
+    assert paired_ratio(before.tolist(), after.tolist()).p_value == pytest.approx(expected)
 
 
-def test_the_rank_test_needs_both_sides() -> None:
-    """An empty side is an error, not a p-value."""
-    with pytest.raises(ValueError, match="both sides"):
-        mann_whitney([], [1.0])
+def test_eight_pairs_reach_the_known_p() -> None:
+    """Of 256 sign patterns two are as extreme as all eight alike."""
+    before = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    after = [1.1, 2.3, 3.4, 4.2, 5.9, 6.8, 7.7, 8.1]
+    assert paired_ratio(before, after).p_value == pytest.approx(2 / 256)
 
 
-def test_the_median_ratio_lies_inside_its_interval() -> None:
-    """The interval surrounds the estimate and narrows around a clear change."""
+def test_what_hits_both_of_a_pair_cancels() -> None:
+    """The machine is up to three times slower from pair to pair, the ratio is known to 1 %."""
     generator = np.random.default_rng(1)
-    before = generator.normal(1, 0.02, 10).tolist()
-    after = generator.normal(1.15, 0.02, 10).tolist()
-    ratio = median_ratio(before, after)
-    assert 1.1 < ratio.low <= ratio.ratio <= ratio.high < 1.2
+    speed = generator.uniform(1, 3, 10)
+    before = (speed * generator.normal(1, 0.005, 10)).tolist()
+    after = (1.15 * speed * generator.normal(1, 0.005, 10)).tolist()
+    pairs = paired_ratio(before, after)
+    assert 1.14 < pairs.low <= pairs.ratio <= pairs.high < 1.16
 
 
-def test_the_same_measurements_give_the_same_interval() -> None:
-    """A verdict must not change when it is computed again."""
-    before, after = [1.0, 1.2, 0.9, 1.1, 1.05], [1.3, 1.1, 1.4, 1.2, 1.25]
-    assert median_ratio(before, after) == median_ratio(before, after)
+def test_two_disturbed_pairs_of_ten_hardly_count() -> None:
+    """One side of a pair was hit alone: the estimate stays."""
+    before = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01, 1.0, 1.0]
+    after = [1.0, 1.0, 1.0, 1.01, 1.0, 1.0, 0.99, 1.0, 1.8, 1.7]
+    assert paired_ratio(before, after).ratio == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize(("before", "after"), [([], [1.0]), ([1.0], []), ([0.0], [1.0])])
-def test_a_ratio_of_nothing_is_refused(before: list[float], after: list[float]) -> None:
-    """Zero seconds cannot be divided by."""
-    with pytest.raises(ValueError, match="above zero"):
-        median_ratio(before, after)
+@pytest.mark.parametrize("count", [6, 20])
+def test_the_interval_of_pairs_holds_the_truth_as_often_as_it_says(count: int) -> None:
+    """Of 400 experiments with a true ratio of 1.1, 95 % and more: the exact interval is wider."""
+    generator = np.random.default_rng(7)
+    held = 0
+    for _ in range(400):
+        before = generator.lognormal(0, 0.2, count)
+        after = 1.1 * before * generator.lognormal(0, 0.1, count)
+        pairs = paired_ratio(before.tolist(), after.tolist())
+        held += pairs.low <= 1.1 <= pairs.high
+    assert held >= 0.935 * 400
+
+
+def test_equal_measurements_are_no_change() -> None:
+    """Not a single difference: certainly none."""
+    pairs = paired_ratio([1.0] * 8, [1.0] * 8)
+    assert (pairs.ratio, pairs.low, pairs.high, pairs.p_value) == (1.0, 1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ([1.0], [1.0, 2.0], "as many"),
+        ([0.0] * 8, [1.0] * 8, "above zero"),
+        ([1.0] * 5, [2.0] * 5, "too few"),
+        ([], [], "too few"),
+    ],
+)
+def test_a_ratio_of_nothing_is_refused(before: list[float], after: list[float], said: str) -> None:
+    """Zero seconds cannot be divided by, and five pairs have no interval."""
+    with pytest.raises(ValueError, match=said):
+        paired_ratio(before, after)
 
 
 def test_adjusted_p_values_are_those_of_the_textbook() -> None:

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from dynogate.errors import CodeExecutionDisabled, InvalidParams, ProfileNotFound, ToolError
 from dynogate.jobs.queue import JobQueue
-from dynogate.profiling.profiler import ScaleneProfiler
+from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.tools.context import Services, ToolContext
 from dynogate.tools.policy import ProfilingPolicy

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dynogate.profiling.analysis import Analysis, Focus
-from dynogate.profiling.bottlenecks import Bottlenecks
-from dynogate.profiling.functions import FunctionSummary
-from dynogate.profiling.hotspots import CpuHotspots, GpuHotspots, MemoryHotspots
-from dynogate.profiling.leakage import MemoryLeaks
+from dynogate.profiling.analysis.bottlenecks import Bottlenecks
+from dynogate.profiling.analysis.functions import FunctionSummary
+from dynogate.profiling.analysis.hotspots import CpuHotspots, GpuHotspots, MemoryHotspots
+from dynogate.profiling.analysis.leakage import MemoryLeaks
+from dynogate.profiling.analysis.overview import Analysis, Focus
 from dynogate.tools.context import ToolContext
 from dynogate.tools.profiling.family import (
     READ,

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from dynogate.errors import CodeExecutionDisabled
 from dynogate.jobs.queue import JobHandle
-from dynogate.profiling.analyzer import ProfileAnalyzer
-from dynogate.profiling.compare import ProfileComparator
-from dynogate.profiling.comparison import Comparison
+from dynogate.profiling.analysis.analyzer import ProfileAnalyzer
+from dynogate.profiling.capture.profiler import ScaleneProfiler
+from dynogate.profiling.comparison.comparator import ProfileComparator
+from dynogate.profiling.comparison.models import Comparison
 from dynogate.profiling.models import Model, ProfileResult, ProfileSummary, RunOptions
-from dynogate.profiling.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.tools.context import ToolContext
 from dynogate.tools.policy import ProfilingPolicy
@@ -96,8 +96,8 @@ Tags = Annotated[
 Runs = Annotated[
     int,
     Field(
-        description="Run both programs again, in turn and without the profiler, this often before "
-        "the first look: 0 (compare the profiles only) or 5 to 50.",
+        description="Run both programs again, in pairs and without the profiler, this often "
+        "before the first look: 0 (compare the profiles only) or 5 to 50; at least 8 are made.",
         ge=0,
         le=50,
     ),

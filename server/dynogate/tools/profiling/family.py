@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from dynogate.errors import InvalidParams, ProfileNotFound
-from dynogate.profiling.analyzer import ProfileAnalyzer
+from dynogate.profiling.analysis.analyzer import ProfileAnalyzer
 from dynogate.profiling.models import ProfileResult
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.tools.context import ToolContext

@@ -1,0 +1,1 @@
+"""Running a program under Scalene and py-spy, and making one profile of what they saw."""
