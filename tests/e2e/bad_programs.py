@@ -1,6 +1,6 @@
 """Programs nobody wants to run, and what a caller is told about each.
 
-Also a command: ``python -m tests.e2e.bad_programs`` prints the table of every row.
+``python -m tests.e2e`` prints the table of every row.
 """
 
 from dataclasses import dataclass, field

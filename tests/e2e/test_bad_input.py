@@ -1,11 +1,11 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
+from tests.e2e.attempt import call, prepare, processes
 from tests.e2e.bad_programs import ROWS, Row
 from tests.live import Live, as_process
 
@@ -35,42 +35,12 @@ def live(
         yield live
 
 
-def prepare(row: Row, root: Path) -> dict[str, Any]:
-    for name, content in row.files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    link = root / "link.py"
-    if not link.is_symlink():
-        link.symlink_to("/etc/passwd")
-    return {
-        name: value.replace("{root}", str(root)) if isinstance(value, str) else value
-        for name, value in row.arguments.items()
-    }
-
-
-def descendants(live: Live, scratch: Path) -> list[str]:
-    """What still runs below the gateway, or carries one of its jobs' marks."""
-    assert live.process is not None
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid == live.process.pid or process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            ours = any(parent.pid == live.process.pid for parent in process.parents())
-            if ours or str(scratch) in " ".join(process.cmdline()):
-                found.append(f"{process.pid} {process.cmdline()}")
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
-
-
 def settled(live: Live, scratch: Path) -> None:
     """Wait until no job is left, then look for processes and files that outlived theirs."""
     deadline = time.monotonic() + 10
-    while descendants(live, scratch) and time.monotonic() < deadline:
+    while processes(live, scratch) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert descendants(live, scratch) == []
+    assert processes(live, scratch) == []
     assert list(scratch.iterdir()) == []
 
 
@@ -79,9 +49,7 @@ def test_a_bad_program_gets_a_clear_answer_and_leaves_nothing(
     live: Live, root: Path, scratch: Path, row: Row
 ) -> None:
     """Status, code, message or partial result as stated; no process and no file stays behind."""
-    answer = live.post(
-        {"jsonrpc": "2.0", "id": 1, "method": row.tool, "params": prepare(row, root)}
-    )
+    answer = call(live, row, root)
     body = answer.json()
     assert answer.status_code == row.status, body
     if row.code is not None:

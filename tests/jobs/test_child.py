@@ -14,7 +14,7 @@ from dynogate.jobs.cancel import CancelToken
 from dynogate.jobs.child import ChildEnd, ChildSpec, run_child
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.sandbox import SandboxSpec
-from tests.jobs.conftest import RunPython, needs_bwrap
+from tests.jobs.conftest import RunPython
 
 
 def spec(*argv: str, cwd: Path = Path("/"), sandbox: bool = False) -> ChildSpec:
@@ -163,28 +163,27 @@ def test_the_peak_of_memory_is_of_the_whole_tree(python: RunPython) -> None:
     assert 120 <= result.max_rss_mb < 170
 
 
-@pytest.mark.parametrize("sandbox", [False, pytest.param(True, marks=needs_bwrap)])
+@pytest.mark.parametrize("sandbox", [False, True])
 def test_a_missing_executable_is_named(sandbox: bool) -> None:
     """The error says which file is not there."""
     with pytest.raises(ScriptNotFound, match="'/no/such/program' does not exist"):
         run_child(spec("/no/such/program", sandbox=sandbox))
 
 
-@pytest.mark.parametrize("sandbox", [False, pytest.param(True, marks=needs_bwrap)])
+@pytest.mark.parametrize("sandbox", [False, True])
 def test_a_missing_working_directory_is_named(sandbox: bool) -> None:
     """The error says which folder is not there."""
     with pytest.raises(ScriptNotFound, match="working directory '/no/such/folder'"):
         run_child(spec("/bin/true", cwd=Path("/no/such/folder"), sandbox=sandbox))
 
 
-@pytest.mark.parametrize("sandbox", [False, pytest.param(True, marks=needs_bwrap)])
+@pytest.mark.parametrize("sandbox", [False, True])
 def test_a_file_that_is_no_program_is_refused(sandbox: bool) -> None:
     """The error says why it cannot be executed."""
     with pytest.raises(ToolError, match=r"cannot be executed: .*Permission denied"):
         run_child(spec("/etc/passwd", sandbox=sandbox))
 
 
-@needs_bwrap
 def test_a_sandbox_that_cannot_be_set_up_is_a_matter_of_configuration() -> None:
     """Bubblewrap's own words come back."""
     bad = ChildSpec(

@@ -13,7 +13,7 @@ from dynogate.errors import ToolError
 from dynogate.jobs import child
 from dynogate.jobs.child import ChildEnd
 from dynogate.jobs.limits import Limits
-from tests.jobs.conftest import RunPython, eventually, marked_processes, needs_bwrap
+from tests.jobs.conftest import RunPython, eventually, marked_processes
 
 SHORT = Limits(timeout_sec=1.0, grace_sec=0.5)
 
@@ -75,7 +75,6 @@ def test_what_stays_behind_is_killed_and_counted(plain_python: RunPython) -> Non
     assert (result.end, result.returncode, result.leftovers) == (ChildEnd.EXITED, 0, 3)
 
 
-@needs_bwrap
 def test_what_stays_behind_in_a_sandbox_dies_with_it(sandboxed_python: RunPython) -> None:
     """The pid namespace ends with its first process."""
     result = sandboxed_python(ORPHAN + "orphan(ignore)\norphan(strip)")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dynogate.jobs.child import ChildEnd
 from dynogate.jobs.limits import Limits
-from tests.jobs.conftest import RunPython, needs_bwrap
+from tests.jobs.conftest import RunPython
 
 
 def test_a_program_that_allocates_without_end_is_stopped(python: RunPython) -> None:
@@ -62,7 +62,6 @@ def test_memory_that_forked_processes_share_counts_once(python: RunPython) -> No
     assert (result.end, result.returncode) == (ChildEnd.EXITED, 0)
 
 
-@needs_bwrap
 def test_files_in_the_memory_of_a_sandbox_count_as_memory(sandboxed_python: RunPython) -> None:
     """Its /tmp and /dev/shm would otherwise be a way around the limit."""
     result = sandboxed_python(
@@ -77,7 +76,6 @@ def test_files_in_the_memory_of_a_sandbox_count_as_memory(sandboxed_python: RunP
     assert result.end == ChildEnd.MEMORY_EXCEEDED
 
 
-@needs_bwrap
 def test_shared_memory_in_a_sandbox_counts_once(sandboxed_python: RunPython) -> None:
     """A mapped file in memory is seen both as a file and in the processes that map it."""
     result = sandboxed_python(

@@ -227,7 +227,6 @@ def test_code_that_cannot_run(code: str, said: str) -> None:
 
 
 @slow
-@pytest.mark.skipif(sandbox_problem() is not None, reason="bubblewrap does not work here")
 def test_the_sandbox_hides_what_is_not_the_programs(tmp_path: Path) -> None:
     """A sandboxed program has no network, can't write to its folder, and sees no other one."""
     other = tmp_path / "other"
