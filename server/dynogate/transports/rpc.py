@@ -20,7 +20,7 @@ from dynogate.errors import (
     UnknownTool,
 )
 from dynogate.guards.body import Receive
-from dynogate.tools.dispatch import call_tool
+from dynogate.guards.caller import Caller
 from dynogate.tools.registry import Tool
 from dynogate.transports.responses import Headers, Send, retry_headers, send_json
 from dynogate.transports.state import Gateway
@@ -69,16 +69,16 @@ class RpcEndpoint:
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
         gateway = self._gateway
-        gateway.origin.check(scope["headers"])
+        caller = gateway.identify(scope["headers"])
         if gateway.draining:
             raise Busy("this gateway is shutting down", retry_after=1.0)
         body = await gateway.body.read(scope["headers"], receive)
         message = jsonrpc.parse(body, max_batch=gateway.settings.max_batch)
         if isinstance(message, list):
-            return await _while_connected(self._batch(message), receive)
+            return await _while_connected(self._batch(message, caller), receive)
         if self._is_quick(message):
-            return await self._single(message)
-        return await _while_connected(self._single(message), receive)
+            return await self._single(message, caller)
+        return await _while_connected(self._single(message, caller), receive)
 
     def _is_quick(self, message: Message) -> bool:
         """Whether the call is over before a client could hang up: then nobody needs to watch."""
@@ -87,36 +87,34 @@ class RpcEndpoint:
         tool = self._gateway.registry.get(message.method)
         return tool is not None and not tool.long_running
 
-    async def _batch(self, messages: list[Message]) -> Answer:
-        answers = [await self._single(message) for message in messages]
+    async def _batch(self, messages: list[Message], caller: Caller) -> Answer:
+        answers = [await self._single(message, caller) for message in messages]
         bodies = [answer.body for answer in answers if answer.body]
         if not bodies:
             return Answer(202, b"", [])
         return Answer(200, jsonrpc.batch(bodies), [])
 
-    async def _single(self, message: Message) -> Answer:
+    async def _single(self, message: Message, caller: Caller) -> Answer:
         if isinstance(message, jsonrpc.BadRequest):
             return _failed(message.id, message.error)
         try:
-            result = await self._call(message)
+            result = await self._call(message, caller)
         except DynogateError as error:
             return _failed(message.id, error) if message.id else _accepted()
         return Answer(200, jsonrpc.success(message.id, result), []) if message.id else _accepted()
 
-    async def _call(self, request: jsonrpc.Request) -> bytes:
+    async def _call(self, request: jsonrpc.Request, caller: Caller) -> bytes:
         if request.method == "tools/call":
-            return await self._call_by_params(request.params)
+            return await self._call_by_params(request.params, caller)
         tool = self._tool(request.method, MethodNotFound)
         arguments, client_id = jsonrpc.named_arguments(request.params)
-        context = self._gateway.context(client_id)
-        return await call_tool(tool, arguments, context, self._gateway.metrics, TRANSPORT)
+        return await self._gateway.call(tool, arguments, caller, TRANSPORT, client_id=client_id)
 
-    async def _call_by_params(self, params: bytes | None) -> bytes:
+    async def _call_by_params(self, params: bytes | None, caller: Caller) -> bytes:
         name, arguments = jsonrpc.call_params(params)
         tool = self._tool(name, UnknownTool)
-        context = self._gateway.context()
         try:
-            return await call_tool(tool, arguments, context, self._gateway.metrics, TRANSPORT)
+            return await self._gateway.call(tool, arguments, caller, TRANSPORT)
         except _NOT_THE_TOOL:
             raise
         except DynogateError as error:
