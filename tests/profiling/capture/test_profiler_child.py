@@ -3,51 +3,19 @@
 import signal
 import sys
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dynogate.errors import BadScript, ScriptNotFound
 from dynogate.jobs.limits import Limits
-from dynogate.profiling.capture import supervised
 from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.models import Outcome, ProfileResult, RunOptions
 from tests.profiling.runs import BUSY, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("child_coverage")]
 
 FOREVER = "n = 0\nwhile True:\n    n += 1\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _child_coverage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where coverage is measured, run the child's scripts under it, too."""
-    coverage = sys.modules.get("coverage")
-    running = coverage and coverage.Coverage.current()
-    if running is None:
-        yield
-        return
-    data_file = Path(running.config.data_file or ".coverage").resolve()
-    settings = tmp_path_factory.mktemp("coverage") / "coveragerc"
-    lines = [
-        "[run]",
-        "branch = true",
-        "parallel = true",
-        "patch = _exit",
-        "disable_warnings = no-data-collected",
-        f"data_file = {data_file}",
-        f"source = {supervised.CHILD}",
-    ]
-    settings.write_text("\n".join(lines))
-
-    def measured(python: Path, script: str, *_flags: str) -> list[str]:
-        command = [str(python), "-m", "coverage", "run", f"--rcfile={settings}"]
-        return [*command, str(supervised.CHILD / script)]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(supervised, "python_command", measured)
-        yield
 
 
 def profile(folder: Path, text: str, **options: object) -> ProfileResult:

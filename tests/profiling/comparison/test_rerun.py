@@ -316,3 +316,13 @@ def test_without_py_spy_a_run_cannot_be_sampled(
     ready = subject(profile_of(script(place, "pass\n"), "pass\n"), tmp_path / "work")
     with pytest.raises(NotComparable, match="not installed"):
         ready.sample(0, Sampling())
+
+
+@pytest.mark.usefixtures("child_coverage")
+@pytest.mark.parametrize("ending", ["pass", "import os; os._exit(0)", "import os; os.fork()"])
+def test_the_clock_is_read_once_and_last(ending: str, tmp_path: Path, place: Path) -> None:
+    """By the program itself, whichever way it ends, and not by a child it forked."""
+    text = f"{BUSY}{ending}\n"
+    ready = subject(profile_of(script(place, text), text), tmp_path / "work")
+    timing = ready.time(0, processor=max(os.sched_getaffinity(0)))
+    assert timing.wall_sec + timing.queued_sec >= 0.5
