@@ -65,7 +65,7 @@ class Example(NamedTuple):
 def read_examples() -> list[Example]:
     """The examples of every rule: parts of a file, each under ``#: speaks: what it shows``."""
     found = []
-    for path in sorted((Path(__file__).parents[1] / "data" / "advice").glob("*.py")):
+    for path in sorted((Path(__file__).parents[2] / "data" / "advice").glob("*.py")):
         for part in path.read_text().split("#: ")[1:]:
             title, _, source = part.partition("\n")
             kind, _, what = title.partition(": ")
