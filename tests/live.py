@@ -47,10 +47,11 @@ class Live:
         assert "result" in answer, answer
         return answer["result"]["structuredContent"]
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, **headers: str) -> Any:
         """GET a path; the response."""
+        head = {name.replace("_", "-"): value for name, value in headers.items()}
         with httpx2.Client(timeout=30) as client:
-            return client.get(self.url + path)
+            return client.get(self.url + path, headers=head)
 
 
 def _encode(body: object) -> bytes:
@@ -72,7 +73,7 @@ def in_process(app: Starlette) -> Iterator[Live]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        _until(lambda: server.started or not thread.is_alive(), "the server to start")
+        until(lambda: server.started or not thread.is_alive(), "the server to start")
         yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}")
     finally:
         server.should_exit = True
@@ -96,7 +97,7 @@ def as_process(data_dir: Path, *options: str, env: dict[str, str] | None = None)
         )
     live = Live(f"http://127.0.0.1:{port}", process, log)
     try:
-        _until(lambda: process.poll() is not None or _ready(live), "the gateway to be ready")
+        until(lambda: process.poll() is not None or _ready(live), "the gateway to be ready")
         assert process.poll() is None, log.read_text()
         yield live
     finally:
@@ -115,7 +116,7 @@ def _ready(live: Live) -> bool:
         return False
 
 
-def _until(condition: Any, what: str, seconds: float = 60.0) -> None:
+def until(condition: Any, what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"

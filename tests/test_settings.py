@@ -30,13 +30,6 @@ def test_settings_survive_the_trip_through_the_environment(
     assert load_settings() == settings
 
 
-def test_a_public_address_without_authentication_is_refused() -> None:
-    """The message says what to do instead."""
-    with pytest.raises(ConfigurationError, match="DYNOGATE_ALLOW_PUBLIC_BIND"):
-        load_settings(host="0.0.0.0")
-    assert load_settings(host="0.0.0.0", allow_public_bind=True).host == "0.0.0.0"
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [("port", 99999), ("sandbox", "maybe"), ("roots", "/no/such/place"), ("roots", ())],

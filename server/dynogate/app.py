@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dynogate.errors import ConfigurationError
+from dynogate.errors import ConfigurationError, DynogateError
+from dynogate.guards.authentication import Authenticator
 from dynogate.guards.body import BodyGuard
+from dynogate.guards.chain import Guards
 from dynogate.guards.origin import OriginGuard
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
@@ -19,17 +21,20 @@ from dynogate.jobs.records import owner_is_alive
 from dynogate.jobs.sandbox import sandbox_problem
 from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
-from dynogate.settings import Settings, load_settings
+from dynogate.settings import Settings, is_loopback, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
+from dynogate.store.keys import KeyTable
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports.probes import Probes
+from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
 from dynogate.transports.state import Gateway
+from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
 
@@ -45,11 +50,13 @@ def check(settings: Settings) -> None:
     """Find out, before any server process starts, whether one could.
 
     Raises:
-        ConfigurationError: the store, the sandbox or a toolset cannot be had as settings ask.
+        ConfigurationError: the store, the sandbox or a toolset cannot be had as settings ask, or
+            strangers could come in.
     """
     _sandboxed(settings)
     load_registry(settings.toolsets)
-    open_database(settings).close()
+    with closing(open_database(settings)) as database:
+        _refuse_strangers(settings, KeyTable(database))
 
 
 def build_app(settings: Settings) -> Starlette:
@@ -64,6 +71,8 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
+    metrics = Metrics()
+    authenticator = Authenticator(KeyTable(database), always=_is_public(settings))
     gateway = Gateway(
         settings=settings,
         registry=load_registry(settings.toolsets),
@@ -88,8 +97,8 @@ def build_app(settings: Settings) -> Starlette:
             max_queued=settings.max_queued_jobs,
             records=records,
         ),
-        metrics=Metrics(),
-        origin=OriginGuard(settings),
+        metrics=metrics,
+        guards=Guards(origin=OriginGuard(settings), authenticator=authenticator, metrics=metrics),
         body=BodyGuard(max_bytes=settings.max_body_bytes, timeout_sec=settings.body_timeout_sec),
         checks={"store": database.ping},
         store_figures=lambda: {
@@ -113,6 +122,7 @@ def build_app(settings: Settings) -> Starlette:
         finally:
             gateway.draining = True
             await gateway.jobs.drain(settings.shutdown_grace_sec)
+            await authenticator.close()
             await asyncio.to_thread(database.close)
 
     return Starlette(
@@ -121,8 +131,22 @@ def build_app(settings: Settings) -> Starlette:
             *Probes(gateway).routes,
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: _http_error},
+        exception_handlers={HTTPException: _http_error, DynogateError: _refusal},
     )
+
+
+def _is_public(settings: Settings) -> bool:
+    return not is_loopback(settings.host) and not settings.allow_public_bind
+
+
+def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:
+    if _is_public(settings) and not keys.exist():
+        raise ConfigurationError(
+            f"DYNOGATE_HOST: refusing to bind {settings.host!r}: other machines could run code "
+            "through this gateway, and it has no authentication. Make a key (dynogate keys create "
+            "NAME), bind 127.0.0.1, or set DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front "
+            "of it keeps strangers out"
+        )
 
 
 def _sandboxed(settings: Settings) -> bool:
@@ -161,4 +185,16 @@ async def _http_error(_: Request, error: Exception) -> Response:
         raise error
     return JSONResponse(
         {"error": error.detail}, status_code=error.status_code, headers=error.headers
+    )
+
+
+async def _refusal(_: Request, error: Exception) -> Response:
+    if not isinstance(error, DynogateError):  # Starlette's signature is wider than its calls
+        raise error
+    headers = {name.decode(): value.decode() for name, value in error_headers(error)}
+    return Response(
+        jsonrpc.failure(jsonrpc.NULL_ID, error),
+        status_code=error.status,
+        headers=headers,
+        media_type="application/json",
     )

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dynogate import __version__
+from dynogate.cli_keys import keys
 from dynogate.client import DEFAULT_URL, CallResult, GatewayClient, ToolInfo, parse_arguments
 from dynogate.errors import ConfigurationError, DynogateError, GatewayUnreachable
 
@@ -35,6 +36,7 @@ app = cyclopts.App(
     help="Performance tools for AI agents and engineers, behind a gateway.",
     version=__version__,
 )
+app.command(keys)
 
 
 @app.command

@@ -1,5 +1,6 @@
 """A small client of a gateway: list its tools, call one."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
@@ -10,6 +11,7 @@ from dynogate.errors import CallFailed, GatewayUnreachable
 
 T = TypeVar("T")
 
+API_KEY_VARIABLE = "DYNOGATE_API_KEY"
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
@@ -49,8 +51,11 @@ class _RpcError(msgspec.Struct):
 
 
 class _Response(msgspec.Struct):
-    result: CallResult | None = None
-    error: _RpcError | None = None
+    result: CallResult
+
+
+class _Refusal(msgspec.Struct):
+    error: _RpcError
 
 
 class GatewayClient:
@@ -58,13 +63,19 @@ class GatewayClient:
 
     Args:
         url: where the gateway is, without a path.
+        api_key: what to show it; where it is None, the environment's DYNOGATE_API_KEY, if set.
         timeout_sec: for a whole call; profiling takes as long as the program does.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, *, timeout_sec: float = 900.0) -> None:
+    def __init__(
+        self, url: str = DEFAULT_URL, *, api_key: str | None = None, timeout_sec: float = 900.0
+    ) -> None:
         self._url = url.rstrip("/")
+        key = api_key or os.environ.get(API_KEY_VARIABLE)
         self._http = httpx2.Client(
-            base_url=self._url, timeout=httpx2.Timeout(timeout_sec, connect=5.0)
+            base_url=self._url,
+            headers={"authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx2.Timeout(timeout_sec, connect=5.0),
         )
 
     def __enter__(self) -> Self:
@@ -77,6 +88,7 @@ class GatewayClient:
         """Every tool of the gateway.
 
         Raises:
+            CallFailed: the gateway refused to tell, and says why.
             GatewayUnreachable: nothing answers there, or it is no gateway.
         """
         return self._decode(self._request("GET", "/mcp/tools"), _Listing).tools
@@ -90,22 +102,21 @@ class GatewayClient:
         """
         body = {"jsonrpc": "2.0", "id": 1, "method": tool, "params": arguments}
         content = self._request("POST", "/mcp/tools/call", msgspec.json.encode(body))
-        response = self._decode(content, _Response)
-        if response.error is not None:
-            details = {"code": response.error.code, **(response.error.data or {})}
-            raise CallFailed(response.error.message, data=details)
-        if response.result is None:
-            raise GatewayUnreachable(f"{self._url} answers, but not as a Dynogate gateway does")
-        return response.result
+        return self._decode(content, _Response).result
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         headers = {"content-type": "application/json"} if body is not None else {}
         try:
-            return self._http.request(method, path, content=body, headers=headers).content
+            response = self._http.request(method, path, content=body, headers=headers)
         except httpx2.TransportError as error:
             raise GatewayUnreachable(
                 f"no gateway answers at {self._url} ({error}); start one with `dynogate serve`"
             ) from error
+        if response.is_error:
+            refusal = self._decode(response.content, _Refusal).error
+            details = {"code": refusal.code, **(refusal.data or {})}
+            raise CallFailed(refusal.message, data=details)
+        return response.content
 
     def _decode(self, content: bytes, kind: type[T]) -> T:
         try:

@@ -14,6 +14,8 @@
     │   ├── BodyTooLarge           1413, 413
     │   ├── UnsupportedMediaType   1415, 415
     │   ├── ForbiddenOrigin        1403, 403
+    │   ├── Unauthenticated        1401, 401 (knows the challenge)
+    │   ├── InsufficientScope      1407, 403 (knows the scope)
     │   └── ClientGone             1498, 499
     ├── ToolError                 a tool could not do what it was asked
     │   ├── ProfileNotFound        1404, 404
@@ -131,6 +133,40 @@ class ForbiddenOrigin(RequestError):
     """The Host or Origin header is not one that this gateway serves."""
 
     code, status = 1403, 403
+
+
+class Unauthenticated(RequestError):
+    """There is no credential, or it is not good (unknown, expired, revoked, forged).
+
+    Attributes:
+        reason: ``invalid_token`` where a credential was shown (RFC 6750, section 3.1), or None.
+        resource_metadata: URL of the OAuth metadata that says where tokens come from, or None.
+    """
+
+    code, status = 1401, 401
+
+    def __init__(
+        self, message: str, *, reason: str | None = None, resource_metadata: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.resource_metadata = resource_metadata
+
+
+class InsufficientScope(RequestError):
+    """The credential is good, but does not allow this tool.
+
+    Attributes:
+        scope: what it would need.
+        resource_metadata: URL of the OAuth metadata that says where tokens come from, or None.
+    """
+
+    code, status = 1407, 403
+
+    def __init__(self, message: str, *, scope: str, resource_metadata: str | None = None) -> None:
+        super().__init__(message, data={"scope": scope})
+        self.scope = scope
+        self.resource_metadata = resource_metadata
 
 
 class ToolError(DynogateError):

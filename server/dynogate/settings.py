@@ -3,9 +3,9 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dynogate.errors import ConfigurationError
@@ -39,8 +39,9 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64, description="Server processes.")
     allow_public_bind: bool = Field(
         default=False,
-        description="Bind an address that other machines can reach although the gateway has no "
-        "authentication (inside a container whose port is published to loopback only, say).",
+        description="Bind an address that other machines can reach although no API key was made "
+        "and no JWT issuer is set (inside a container whose port is published to loopback only, "
+        "say): everyone who can reach it is let in.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -143,16 +144,6 @@ class Settings(BaseSettings):
             if not root.is_dir():
                 raise ValueError(f"root {str(root)!r} is not a directory")
         return tuple(root.resolve() for root in value)
-
-    @model_validator(mode="after")
-    def _refuse_public_bind(self) -> Self:
-        if not is_loopback(self.host) and not self.allow_public_bind:
-            raise ValueError(
-                f"refusing to bind {self.host!r}: other machines could run code through this "
-                "gateway, and it has no authentication. Bind 127.0.0.1, or set "
-                "DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front of it keeps strangers out"
-            )
-        return self
 
     @property
     def store_url(self) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from dynogate.errors import ForbiddenOrigin
+from dynogate.errors import ForbiddenOrigin, InvalidRequest
 from dynogate.guards.origin import OriginGuard
 from dynogate.settings import load_settings
 
@@ -40,3 +40,22 @@ def test_strange_names_are_refused(header: tuple[bytes, bytes]) -> None:
 def test_a_star_allows_any_name() -> None:
     """For gateways whose proxy has checked already."""
     OriginGuard(load_settings(allowed_hosts="*")).check([(b"host", b"evil.example")])
+
+
+@pytest.mark.parametrize("name", [b"host", b"origin"])
+@pytest.mark.parametrize("allowed", ["", "*"])
+def test_two_of_one_header_are_refused(name: bytes, allowed: str) -> None:
+    """A proxy may have looked at the other one (RFC 9112, section 3.2)."""
+    headers = [(name, b"http://localhost"), (name, b"http://localhost")]
+    if name == b"host":
+        headers = [(name, b"localhost"), (name, b"localhost")]
+    with pytest.raises(InvalidRequest, match="more than one"):
+        OriginGuard(load_settings(allowed_hosts=allowed)).check(headers)
+
+
+def test_names_that_were_found_good_are_remembered_within_bounds() -> None:
+    """Any number of ports on localhost pass, and take no more memory for it."""
+    guard = OriginGuard(load_settings())
+    for port in range(300):
+        guard.check([(b"host", f"localhost:{port}".encode())])
+    assert len(guard._seen) == 256

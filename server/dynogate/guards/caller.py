@@ -10,13 +10,18 @@ class Caller:
     """The one behind a request, as the guards found them.
 
     Attributes:
-        principal: an authenticated name, or ``local`` for anyone on a loopback bind without keys.
+        principal: an authenticated name, or ``local`` for anyone while no authentication is
+            configured.
         scopes: what they may do, in the words that tools declare (``tools:read``).
+        share: what their use is counted by: the principal, or the address of one without a name.
+        credential: the id of the key or token they showed, for the audit; None where none was.
     """
 
     principal: str
     scopes: frozenset[str]
+    share: str = "local"
+    credential: str | None = None
 
 
 LOCAL = Caller("local", ALL_SCOPES)
-"""Every caller while no authentication is configured."""
+"""A caller on this machine while no authentication is configured."""

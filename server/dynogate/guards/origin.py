@@ -8,8 +8,10 @@ run code through a gateway that trusts its machine (DNS rebinding; MCP, ``basic/
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from dynogate.errors import ForbiddenOrigin
+from dynogate.errors import ForbiddenOrigin, InvalidRequest
 from dynogate.settings import Settings, is_loopback
+
+_REMEMBERED = 256  # headers that were found good; a client sends the same ones each time
 
 
 class OriginGuard:
@@ -17,21 +19,40 @@ class OriginGuard:
 
     def __init__(self, settings: Settings) -> None:
         self._any = "*" in settings.allowed_hosts
+        self._seen: set[tuple[bytes, bytes]] = set()
         self._names = frozenset(name.lower() for name in (settings.host, *settings.allowed_hosts))
 
     def check(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Look at the raw ASGI headers of one request.
 
         Raises:
+            InvalidRequest: there are two of one of them (RFC 9112, section 3.2).
             ForbiddenOrigin: Host or Origin is not one of ours.
         """
-        if self._any:
-            return
-        for name, value in headers:
+        host = origin = False
+        for header in headers:
+            name = header[0]
             if name == b"host":
-                self._require("Host", f"//{value.decode('latin-1')}")
+                if host:
+                    raise InvalidRequest("the request has more than one Host header")
+                host = True
             elif name == b"origin":
-                self._require("Origin", value.decode("latin-1"))
+                if origin:
+                    raise InvalidRequest("the request has more than one Origin header")
+                origin = True
+            else:
+                continue
+            if header not in self._seen and not self._any:
+                self._look_at(header)
+
+    def _look_at(self, header: tuple[bytes, bytes]) -> None:
+        name, value = header[0], header[1].decode("latin-1")
+        if name == b"host":
+            self._require("Host", f"//{value}")
+        else:
+            self._require("Origin", value)
+        if len(self._seen) < _REMEMBERED:
+            self._seen.add(header)
 
     def _require(self, header: str, url: str) -> None:
         try:

@@ -136,3 +136,17 @@ jobs = Table(
     Column("ended_us", BigInteger),
     Index("jobs_by_end", "ended_us", "id"),
 )
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", StorableText, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("secret_sha256", LargeBinary, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+    Column("last_used_us", BigInteger),
+    Index("api_keys_by_time", "created_us", "id"),
+)

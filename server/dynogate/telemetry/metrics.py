@@ -47,6 +47,12 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self.refused = Counter(
+            "dynogate_refused",
+            "What the guards refused, by the error that said so.",
+            ("error",),
+            registry=self.registry,
+        )
         self.in_flight = self._gauge("dynogate_tool_calls_in_flight", "Tool calls being served.")
         self.jobs_running = self._gauge("dynogate_jobs_running", "Jobs that run now.")
         self.jobs_queued = self._gauge("dynogate_jobs_queued", "Jobs that wait for a place.")

@@ -41,6 +41,7 @@ class ToolContext:
     Attributes:
         principal: who calls: an authenticated name, or ``local`` for anyone on a loopback bind.
         client_id: what the client calls itself; never an identity.
+        credential: the id of the key or token that was shown, for the audit; None without one.
         jobs: where long work runs; cancelling the call cancels its job.
         services: the domain objects of the gateway.
         progress: where to tell how far a long call has come.
@@ -51,6 +52,7 @@ class ToolContext:
     jobs: JobQueue
     services: Services
     progress: Progress = no_progress
+    credential: str | None = None
 
     async def run_job(self, kind: str, work: Callable[[JobHandle], T]) -> T:
         """Run blocking ``work`` in the job queue, with this call's principal and progress.

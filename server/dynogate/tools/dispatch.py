@@ -47,6 +47,7 @@ async def call_tool(
                 "tool executed",
                 tool=tool.name,
                 principal=context.principal,
+                credential=context.credential,
                 client_id=context.client_id,
                 transport=transport,
                 outcome=outcome,

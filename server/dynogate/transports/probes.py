@@ -17,7 +17,11 @@ from dynogate.transports.state import Gateway
 
 
 class Probes:
-    """The read-only endpoints of one gateway process."""
+    """The read-only endpoints of one gateway process.
+
+    Health tells load balancers no more than whether to send calls, so anyone may ask; what the
+    gateway holds and does is told to those who may read.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -36,6 +40,7 @@ class Probes:
 
     async def tools(self, request: Request) -> Response:
         """Every tool with its schemas; encoded once, at start-up."""
+        await self._require_reader(request)
         return Response(self._gateway.registry.listing, media_type="application/json")
 
     async def health(self, request: Request) -> Response:
@@ -59,6 +64,7 @@ class Probes:
 
     async def status(self, request: Request) -> Response:
         """Health, and what this process holds and does."""
+        await self._require_reader(request)
         gateway = self._gateway
         store = await anyio.to_thread.run_sync(gateway.store_figures)
         body = {
@@ -73,11 +79,16 @@ class Probes:
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text."""
+        await self._require_reader(request)
         metrics, jobs = self._gateway.metrics, self._gateway.jobs
         metrics.jobs_running.set(jobs.running)
         metrics.jobs_queued.set(jobs.queued)
         metrics.connections.set(HttpProtocol.open_connections)
         return Response(metrics.render(), media_type=CONTENT_TYPE)
+
+    async def _require_reader(self, request: Request) -> None:
+        guards = self._gateway.guards
+        guards.require(await guards.identify(request.scope), "tools:read")
 
     def _health(self) -> dict[str, object]:
         return {

@@ -4,7 +4,7 @@ import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from dynogate.errors import Busy, DynogateError
+from dynogate.errors import Busy, DynogateError, InsufficientScope, Unauthenticated
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -21,8 +21,28 @@ async def send_json(send: Send, status: int, body: bytes, headers: Headers | Non
     await send({"type": "http.response.body", "body": body})
 
 
-def retry_headers(error: DynogateError) -> Headers:
-    """``Retry-After`` in whole seconds, for errors that know when to come back."""
+def error_headers(error: DynogateError) -> Headers:
+    """What an error says in headers, besides its status.
+
+    ``Retry-After`` in whole seconds where it knows when to come back; ``WWW-Authenticate`` where
+    another credential would help (RFC 6750, section 3; RFC 9728, section 5.1).
+    """
     if isinstance(error, Busy):
         return [(b"retry-after", str(max(1, math.ceil(error.retry_after))).encode())]
+    if isinstance(error, Unauthenticated):
+        return [_challenge(error=error.reason, resource_metadata=error.resource_metadata)]
+    if isinstance(error, InsufficientScope):
+        return [
+            _challenge(
+                error="insufficient_scope",
+                scope=error.scope,
+                resource_metadata=error.resource_metadata,
+            )
+        ]
     return []
+
+
+def _challenge(**parameters: str | None) -> tuple[bytes, bytes]:
+    told = {"realm": "dynogate", **parameters}
+    text = ", ".join(f'{name}="{value}"' for name, value in told.items() if value)
+    return b"www-authenticate", f"Bearer {text}".encode()

@@ -14,6 +14,7 @@ from dynogate.errors import (
     Busy,
     ClientGone,
     DynogateError,
+    InsufficientScope,
     InternalError,
     MethodNotFound,
     StoreUnavailable,
@@ -22,7 +23,7 @@ from dynogate.errors import (
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
 from dynogate.tools.registry import Tool
-from dynogate.transports.responses import Headers, Send, retry_headers, send_json
+from dynogate.transports.responses import Headers, Send, error_headers, send_json
 from dynogate.transports.state import Gateway
 from dynogate.wire import jsonrpc
 from dynogate.wire.results import tool_failure
@@ -33,7 +34,7 @@ TRANSPORT = "rpc"
 Message = jsonrpc.Request | jsonrpc.BadRequest
 
 # Told as protocol errors even to tools/call: the gateway could not serve, the tool did not fail.
-_NOT_THE_TOOL = (Busy, StoreUnavailable, InternalError, UnknownTool)
+_NOT_THE_TOOL = (Busy, StoreUnavailable, InternalError, UnknownTool, InsufficientScope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class RpcEndpoint:
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
         gateway = self._gateway
-        caller = gateway.identify(scope["headers"])
+        caller = await gateway.identify(scope)
         if gateway.draining:
             raise Busy("this gateway is shutting down", retry_after=1.0)
         body = await gateway.body.read(scope["headers"], receive)
@@ -129,7 +130,7 @@ class RpcEndpoint:
 
 
 def _failed(request_id: jsonrpc.Raw, error: DynogateError) -> Answer:
-    return Answer(error.status, jsonrpc.failure(request_id, error), retry_headers(error))
+    return Answer(error.status, jsonrpc.failure(request_id, error), error_headers(error))
 
 
 def _accepted() -> Answer:

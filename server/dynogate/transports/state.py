@@ -1,12 +1,13 @@
 """What the transports share: the wired parts of one gateway process."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dynogate.guards.body import BodyGuard
-from dynogate.guards.caller import LOCAL, Caller
-from dynogate.guards.origin import OriginGuard
+from dynogate.guards.caller import Caller
+from dynogate.guards.chain import Guards
 from dynogate.jobs.queue import JobQueue
 from dynogate.settings import Settings
 from dynogate.telemetry.metrics import Metrics
@@ -29,7 +30,7 @@ class Gateway:
     services: Services
     jobs: JobQueue
     metrics: Metrics
-    origin: OriginGuard
+    guards: Guards
     body: BodyGuard
     checks: Mapping[str, Callable[[], None]]
     store_figures: Callable[[], dict[str, int]]
@@ -37,14 +38,13 @@ class Gateway:
     total_requests: int = 0
     draining: bool = False
 
-    def identify(self, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
-        """Who sent a request with these headers; every transport asks this first.
+    async def identify(self, scope: Mapping[str, Any]) -> Caller:
+        """Who sent a request with this ASGI scope; every transport asks this first.
 
         Raises:
-            ForbiddenOrigin: Host or Origin is not one of ours.
+            DynogateError: the request may not come in.
         """
-        self.origin.check(headers)
-        return LOCAL
+        return await self.guards.identify(scope)
 
     async def call(
         self,
@@ -66,9 +66,14 @@ class Gateway:
         """
         context = ToolContext(
             principal=caller.principal,
+            credential=caller.credential,
             client_id=client_id,
             jobs=self.jobs,
             services=self.services,
             progress=progress,
         )
-        return await call_tool(tool, arguments, context, self.metrics, transport)
+        return await self.guards.run(
+            tool,
+            caller,
+            lambda: call_tool(tool, arguments, context, self.metrics, transport),
+        )

@@ -1,0 +1,145 @@
+"""Who sent a request: API keys from the store, or ``local`` while nothing is configured."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address
+
+from dynogate.errors import DynogateError, StoreUnavailable, Unauthenticated
+from dynogate.guards.caller import ALL_SCOPES, LOCAL, Caller
+from dynogate.guards.credentials import shown_credential
+from dynogate.guards.single_flight import SingleFlight
+from dynogate.settings import is_loopback
+from dynogate.store.clock import now_us, to_us
+from dynogate.store.keys import ApiKey, KeyTable
+from dynogate.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+_REMEMBERED = 4096
+_TOUCH_US = 60_000_000
+
+
+class Authenticator:
+    """Finds the caller behind a request.
+
+    A good credential is remembered, by its SHA-256, for ``ttl_sec``: within that time after its
+    revocation it is refused in every process. Belongs to one event loop.
+
+    Args:
+        keys: the API keys of the store.
+        always: credentials are needed even while there is no key.
+        ttl_sec: how long what the store said is believed.
+    """
+
+    def __init__(self, keys: KeyTable, *, always: bool, ttl_sec: float = 3.0) -> None:
+        self._keys = keys
+        self._ttl_sec = ttl_sec
+        self._required = always
+        self._open_until = 0.0
+        self._good: dict[bytes, tuple[Caller, float]] = {}
+        self._nameless: dict[str, Caller] = {}
+        self._verifying = SingleFlight[Caller]()
+        self._looking = SingleFlight[None]()
+        self._touching: set[asyncio.Task[None]] = set()
+
+    async def caller(
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        query: bytes,
+        client: tuple[str, int] | None,
+    ) -> Caller:
+        """Who sent a request with these headers, from this address.
+
+        Raises:
+            Unauthenticated: a credential is needed, and there is none or it is not good.
+            InvalidRequest: the credential is in the query string, or there are two.
+            StoreUnavailable: the store cannot say whether the credential is good.
+        """
+        credential = shown_credential(headers, query)
+        if not self._required:
+            if time.monotonic() >= self._open_until:
+                await self._looking(b"", self._look_for_keys)
+            if not self._required:
+                return self._without_name(client)
+        if credential is None:
+            raise Unauthenticated(
+                "this gateway asks for a credential: send Authorization: Bearer <API key>; "
+                "`dynogate keys create` makes a key"
+            )
+        digest = hashlib.sha256(credential.encode()).digest()
+        known = self._good.get(digest)
+        if known is not None and time.monotonic() < known[1]:
+            return known[0]
+        return await self._verifying(digest, lambda: self._verify(digest, credential))
+
+    async def close(self) -> None:
+        """Wait for what is still being written."""
+        await asyncio.gather(*self._touching, return_exceptions=True)
+
+    async def _look_for_keys(self) -> None:
+        try:
+            self._required = await asyncio.to_thread(self._keys.exist)
+        except StoreUnavailable:
+            if self._open_until == 0.0:
+                raise
+            # Nobody can have made a key in a store that is out of reach; metrics stay readable.
+        self._open_until = time.monotonic() + self._ttl_sec
+
+    def _without_name(self, client: tuple[str, int] | None) -> Caller:
+        address = client[0] if client else ""
+        caller = self._nameless.get(address)
+        if caller is None:
+            if len(self._nameless) >= _REMEMBERED:
+                self._nameless.clear()
+            caller = self._nameless[address] = _nameless(address)
+        return caller
+
+    async def _verify(self, digest: bytes, credential: str) -> Caller:
+        self._good.pop(digest, None)
+        key = await asyncio.to_thread(self._keys.find, credential)
+        if key is None:
+            raise Unauthenticated("the API key is not known here", reason="invalid_token")
+        if key.state != "good":
+            raise Unauthenticated(f"the API key {key.id} is {key.state}", reason="invalid_token")
+        self._touch(key)
+        caller = Caller(f"key:{key.name}", key.scopes & ALL_SCOPES, f"key:{key.name}", key.id)
+        self._remember(digest, caller, _seconds_left(key))
+        return caller
+
+    def _remember(self, digest: bytes, caller: Caller, good_for_sec: float) -> None:
+        while len(self._good) >= _REMEMBERED:
+            del self._good[next(iter(self._good))]
+        self._good[digest] = (caller, time.monotonic() + min(self._ttl_sec, good_for_sec))
+
+    def _touch(self, key: ApiKey) -> None:
+        """Write the time of use down, at most once a minute and in nobody's way."""
+        if key.last_used is not None and now_us() - to_us(key.last_used) < _TOUCH_US:
+            return
+        task = asyncio.ensure_future(self._write_touch(key.id))
+        self._touching.add(task)
+        task.add_done_callback(self._touching.discard)
+
+    async def _write_touch(self, key_id: str) -> None:
+        try:
+            await asyncio.to_thread(self._keys.touch, key_id)
+        except DynogateError as error:
+            log.warning("the use of a key was not recorded", key=key_id, problem=error.message)
+
+
+def _nameless(address: str) -> Caller:
+    """A caller without credentials, counted by address; the /64 of an IPv6 address is one site."""
+    if not address or is_loopback(address):
+        return LOCAL
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return LOCAL
+    if isinstance(parsed, IPv6Address):
+        address = str(IPv6Address(int(parsed) >> 64 << 64)) + "/64"
+    return Caller(LOCAL.principal, ALL_SCOPES, f"address:{address}")
+
+
+def _seconds_left(key: ApiKey) -> float:
+    return float("inf") if key.expires is None else (to_us(key.expires) - now_us()) / 1e6

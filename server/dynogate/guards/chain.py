@@ -1,0 +1,68 @@
+"""The guards in their order, the same for every transport."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from dynogate.errors import DynogateError, InsufficientScope
+from dynogate.guards.authentication import Authenticator
+from dynogate.guards.caller import Caller
+from dynogate.guards.origin import OriginGuard
+from dynogate.telemetry.metrics import Metrics
+from dynogate.tools.registry import Scope, Tool
+
+T = TypeVar("T")
+
+
+class Guards:
+    """Who may come in, and what they may call."""
+
+    def __init__(
+        self, *, origin: OriginGuard, authenticator: Authenticator, metrics: Metrics
+    ) -> None:
+        self._origin = origin
+        self._authenticator = authenticator
+        self._metrics = metrics
+
+    async def identify(self, scope: Mapping[str, Any]) -> Caller:
+        """Who sent a request with this ASGI scope: the way in.
+
+        Raises:
+            DynogateError: the first guard's that does not let it in.
+        """
+        try:
+            self._origin.check(scope["headers"])
+            return await self._authenticator.caller(
+                scope["headers"], scope["query_string"], scope["client"]
+            )
+        except DynogateError as error:
+            self._refused(error)
+            raise
+
+    async def run(self, tool: Tool, caller: Caller, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the ``work`` of calling ``tool``, if ``caller`` may: the way on.
+
+        Raises:
+            DynogateError: the first guard's that does not let it pass, or what ``work`` raises.
+        """
+        try:
+            self.require(caller, tool.scope)
+        except DynogateError as error:
+            self._refused(error)
+            raise
+        return await work()
+
+    def require(self, caller: Caller, scope: Scope) -> None:
+        """See that ``caller`` has ``scope``.
+
+        Raises:
+            InsufficientScope: they have not.
+        """
+        if scope not in caller.scopes:
+            raise InsufficientScope(
+                f"this needs the scope {scope}; the credential has "
+                f"{' '.join(sorted(caller.scopes)) or 'none'}",
+                scope=scope,
+            )
+
+    def _refused(self, error: DynogateError) -> None:
+        self._metrics.refused.labels(type(error).__name__).inc()
