@@ -10,6 +10,7 @@ from rich.table import Table
 BENCHMARKS = (
     "ground_truth.run",
     "compare_pairs.run",
+    "gateway.run",
     "overhead",
     "big_profile",
     "list_profiles",

@@ -36,7 +36,7 @@ class GatewayProcess:
         self.data_dir = data_dir
         self.roots = tuple(roots)
         self.env = dict(env or {})
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -105,7 +105,8 @@ class GatewayProcess:
         self._process = None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""What one call costs: Dynogate against raw ASGI, the official MCP SDK and FastMCP."""

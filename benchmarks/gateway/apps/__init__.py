@@ -1,0 +1,1 @@
+"""What the servers serve: the same trivial tool, behind each of the peers."""

@@ -1,0 +1,68 @@
+"""Who is measured, and what has to come out: plain data."""
+
+from dataclasses import dataclass
+
+from benchmarks.gateway import messages
+from benchmarks.gateway.messages import Protocol
+from benchmarks.gateway.servers import Server
+
+_UVICORN = (
+    *("-m", "uvicorn", "--http", "httptools", "--loop", "uvloop"),
+    *("--no-access-log", "--no-server-header", "--log-level", "warning"),
+)
+_DYNOGATE = ("-m", "dynogate", "serve")
+_DYNOGATE_ENV = {
+    "DYNOGATE_TOOLSETS": "benchmarks.gateway.apps.dynogate_toolset:toolset",
+    "DYNOGATE_LOG_LEVEL": "warning",
+}
+
+RAW = Server((*_UVICORN, "--lifespan", "off", "benchmarks.gateway.apps.raw:app"))
+DYNOGATE = Server(_DYNOGATE, env=_DYNOGATE_ENV)
+DYNOGATE_5 = Server(_DYNOGATE, tools=5, env=_DYNOGATE_ENV)
+DYNOGATE_500 = Server(_DYNOGATE, tools=500, env=_DYNOGATE_ENV)
+SDK = Server((*_UVICORN, "benchmarks.gateway.apps.sdk:app"), needs="mcp")
+FASTMCP = Server((*_UVICORN, "benchmarks.gateway.apps.fastmcp_server:app"), needs="fastmcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A server asked in one protocol."""
+
+    name: str
+    server: Server
+    protocol: Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much CPU a call of ``subject`` may take: at most ``ratio`` times that of ``against``."""
+
+    subject: str
+    against: str
+    ratio: float
+
+
+SUBJECTS = (
+    Subject("raw", RAW, messages.RPC),
+    Subject("rpc", DYNOGATE, messages.RPC),
+    Subject("modern", DYNOGATE, messages.MCP_MODERN),
+    Subject("2025", DYNOGATE, messages.MCP_2025),
+    Subject("sdk-modern", SDK, messages.MCP_MODERN),
+    Subject("sdk-2025", SDK, messages.MCP_2025),
+    Subject("fastmcp", FASTMCP, messages.MCP_MODERN),
+    Subject("catalogue-5", DYNOGATE_5, messages.RPC),
+    Subject("catalogue-500", DYNOGATE_500, messages.RPC),
+)
+
+# Issue "The wire": the limit is raw ASGI; the peers' cost is told the other way round there
+# (at least 4 times fewer than the SDK).
+LIMITS = (
+    Limit("rpc", "raw", 2.5),
+    Limit("modern", "raw", 2.5),
+    Limit("rpc", "sdk-modern", 1 / 4),
+    Limit("modern", "sdk-modern", 1 / 4),
+    Limit("rpc", "fastmcp", 1 / 15),
+    Limit("modern", "fastmcp", 1 / 15),
+    Limit("2025", "sdk-2025", 1 / 10),
+    Limit("catalogue-500", "catalogue-5", 1.05),
+)

@@ -1,0 +1,85 @@
+"""The benchmark of one call: what it sends, how it counts and judges."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.gateway import messages
+from benchmarks.gateway.apps import raw
+from benchmarks.gateway.load import Sample, measure
+from benchmarks.gateway.run import bar, ratios
+from benchmarks.gateway.servers import Running, Server
+from benchmarks.gateway.subjects import DYNOGATE, LIMITS, SUBJECTS, Limit
+
+
+@pytest.fixture(scope="module")
+def dynogate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A gateway with the benchmark's tools."""
+    server = Running(DYNOGATE, tmp_path_factory.mktemp("bench") / "dynogate", core=None)
+    yield server
+    server.stop()
+
+
+def test_a_call_is_measured(dynogate: Running) -> None:
+    """CPU time and rate of a real gateway are positive, and one core can do no more than it has."""
+    request = messages.request(dynogate.url, messages.RPC, {})
+    sample = measure(dynogate.url, request, dynogate.pid, seconds=0.2)
+    assert sample.cpu_us > 0
+    assert sample.rate > 0
+    assert sample.busy_percent < 150
+
+
+def test_the_limit_answers_what_the_gateway_answers(dynogate: Running) -> None:
+    """The raw ASGI app sends the same bytes, so that the limit is one of the same size."""
+    content, _ = messages.post(
+        dynogate.url, messages.RPC.path, messages.RPC.headers, messages.RPC.body
+    )
+    assert content == raw.BODY
+
+
+def test_a_failing_call_ends_the_measurement(dynogate: Running) -> None:
+    """An error answer is never counted as a call."""
+    request = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    with pytest.raises(RuntimeError, match="404"):
+        measure(dynogate.url, request, dynogate.pid, seconds=0.2)
+
+
+def test_what_is_not_served_is_told_apart(dynogate: Running) -> None:
+    """Only a 404 lets a subject be left out."""
+    nowhere = messages.Protocol("/nowhere", {}, b"{}")
+    with pytest.raises(messages.NotServed):
+        messages.request(dynogate.url, nowhere, {})
+    broken = messages.Protocol("/mcp/tools/call", {"Content-Type": "application/json"}, b"{}")
+    with pytest.raises(RuntimeError, match="400"):
+        messages.request(dynogate.url, broken, {})
+
+
+def test_a_server_that_ends_tells_its_log(tmp_path: Path) -> None:
+    """A server that cannot start is an error, with what it said."""
+    with pytest.raises(RuntimeError, match="usage"):
+        Running(Server(("-m", "json.tool", "--nonsense")), tmp_path / "s", core=None)
+
+
+def test_ratios_are_paired_and_judged_by_their_median() -> None:
+    """A machine that slows down between rounds changes no ratio."""
+    samples = {
+        "ours": [Sample(20, 1), Sample(400, 1), Sample(60, 1)],
+        "theirs": [Sample(10, 1), Sample(100, 1), Sample(30, 1)],
+    }
+    assert ratios(samples, "ours", "theirs") == [2, 4, 2]
+    assert bar(Limit("ours", "theirs", 2.0), samples).passed
+    assert not bar(Limit("ours", "theirs", 1.9), samples).passed
+
+
+def test_what_was_not_measured_does_not_pass() -> None:
+    """A missing subject's bar is unknown, and fails."""
+    judged = bar(Limit("ours", "theirs", 2.0), {"theirs": [Sample(1, 1)]})
+    assert judged.measured is None
+    assert not judged.passed
+
+
+def test_limits_name_subjects() -> None:
+    """Every limit is about subjects that are measured."""
+    names = {subject.name for subject in SUBJECTS}
+    assert all({limit.subject, limit.against} <= names for limit in LIMITS)
