@@ -10,6 +10,13 @@
     │   ├── InvalidParams         -32602, 400
     │   ├── UnknownTool           -32602, 404
     │   ├── InternalError         -32603, 500
+    │   ├── UnknownResource       -32602, 400
+    │   ├── HeaderMismatch        -32020, 400
+    │   ├── MissingCapability     -32021, 400
+    │   ├── UnsupportedVersion    -32022, 400
+    │   ├── UnknownSession         1440, 404
+    │   ├── MethodNotAllowed       1405, 405
+    │   ├── NotAcceptable          1406, 406
     │   ├── BodyTimeout            1408, 408
     │   ├── BodyTooLarge           1413, 413
     │   ├── UnsupportedMediaType   1415, 415
@@ -37,8 +44,9 @@
         ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
         └── CallFailed             the gateway answered with a JSON-RPC error
 
-Codes of the JSON-RPC specification lie in -32768..-32000; Dynogate's own are ``1000 + HTTP status``
-or near it, so that no client can mistake one for the other.
+Codes of the JSON-RPC specification lie in -32768..-32000, and those of MCP among them in
+-32020..-32099; Dynogate's own are ``1000 + HTTP status`` or near it, so that no client can mistake
+one for the other.
 """
 
 from typing import ClassVar
@@ -103,6 +111,48 @@ class InternalError(RequestError):
     """A fault of ours; the details are in the log, never on the wire."""
 
     code, status = -32603, 500
+
+
+class UnknownResource(RequestError):
+    """MCP asked for a resource or a prompt that is not there."""
+
+    code, status = -32602, 400
+
+
+class HeaderMismatch(RequestError):
+    """An MCP header is missing, repeated, malformed, or says something else than the body."""
+
+    code, status = -32020, 400
+
+
+class MissingCapability(RequestError):
+    """The call needs something of the client that the client did not say it can do."""
+
+    code, status = -32021, 400
+
+
+class UnsupportedVersion(RequestError):
+    """The MCP protocol version is not one that is spoken here; the data say which are."""
+
+    code, status = -32022, 400
+
+
+class UnknownSession(RequestError):
+    """No MCP session of this caller has this id: it ended, expired, or never was."""
+
+    code, status = 1440, 404
+
+
+class MethodNotAllowed(RequestError):
+    """The HTTP method is not one that this way in takes."""
+
+    code, status = 1405, 405
+
+
+class NotAcceptable(RequestError):
+    """The Accept header allows nothing that could be answered here."""
+
+    code, status = 1406, 406
 
 
 class BodyTimeout(RequestError):

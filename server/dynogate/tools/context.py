@@ -1,10 +1,12 @@
 """What a tool is given besides its arguments."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
+from dynogate.errors import MissingCapability
 from dynogate.jobs.queue import JobHandle, JobQueue
+from dynogate.wire.mcp import LogLevel
 
 T = TypeVar("T")
 
@@ -34,6 +36,29 @@ def no_progress(done: float, total: float | None, message: str) -> None:
     """Where nobody listens for progress."""
 
 
+class Client:
+    """Whoever called, as far as a tool can talk to them while it works; this one is deaf."""
+
+    def log(self, level: LogLevel, data: object, logger: str | None = None) -> None:
+        """Tell something, if the client asked to be told what is that severe."""
+
+    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+        """Have the client do something: ``sampling/createMessage``, ``elicitation/create``,
+        ``roots/list``.
+
+        Raises:
+            MissingCapability: it cannot, or did not say it could.
+        """
+        name = method.partition("/")[0]
+        raise MissingCapability(
+            f"the client takes no {method} here; connect with MCP and declare {name!r}",
+            data={"requiredCapabilities": {name: {}}},
+        )
+
+
+DEAF = Client()
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """The call a tool serves.
@@ -45,6 +70,7 @@ class ToolContext:
         jobs: where long work runs; cancelling the call cancels its job.
         services: the domain objects of the gateway.
         progress: where to tell how far a long call has come.
+        client: whom else to talk to while it works.
     """
 
     principal: str
@@ -53,6 +79,7 @@ class ToolContext:
     services: Services
     progress: Progress = no_progress
     credential: str | None = None
+    client: Client = DEAF
 
     async def run_job(self, kind: str, work: Callable[[JobHandle], T]) -> T:
         """Run blocking ``work`` in the job queue, with this call's principal and progress.

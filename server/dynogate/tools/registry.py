@@ -7,18 +7,23 @@ command line and the docs.
 import difflib
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from dynogate.errors import ConfigurationError, InvalidParams
-from dynogate.tools.context import ToolContext, ToolOutput
+from dynogate.tools.context import Services, ToolContext, ToolOutput
+from dynogate.tools.prompts import Prompt, PromptMessage
+from dynogate.tools.resources import Completer, Page, Reader, Resource
+from dynogate.wire.headers import Mirror, mirrors
 
+T = TypeVar("T")
 Scope = Literal["tools:read", "tools:execute"]
 Handler = Callable[..., Awaitable[ToolOutput]]
+Writer = Callable[..., Awaitable[list[PromptMessage]]]
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # MCP: tool names, SEP-986
 
@@ -126,10 +131,15 @@ class Tool:
 
 @dataclass(slots=True)
 class Toolset:
-    """A family of tools; an entry point of the group ``dynogate.toolsets`` names one."""
+    """A family of tools; an entry point of the group ``dynogate.toolsets`` names one.
+
+    Beside tools it may declare what clients can read (resources) and start with (prompts).
+    """
 
     family: str
     tools: list[Tool] = field(default_factory=list)
+    resources: list[Resource] = field(default_factory=list)
+    prompts: list[Prompt] = field(default_factory=list)
 
     def tool(
         self, *, scope: Scope, annotations: Annotations, long_running: bool = False
@@ -143,7 +153,7 @@ class Toolset:
         def declare(handler: Handler) -> Handler:
             self.tools.append(
                 Tool(
-                    name=handler.__name__,
+                    name=_name_of(handler),
                     family=self.family,
                     description=inspect.cleandoc(handler.__doc__ or ""),
                     scope=scope,
@@ -158,15 +168,79 @@ class Toolset:
 
         return declare
 
+    def resource(
+        self,
+        uri: str,
+        *,
+        mime_type: str,
+        page: Callable[[ToolContext, str | None], Awaitable[Page]] | None = None,
+        marker: Callable[[Services], Hashable] | None = None,
+        complete: Mapping[str, Completer] | None = None,
+    ) -> Callable[[Reader], Reader]:
+        """Declare an async function as the reader of a resource, or of a template's resources.
+
+        Its name and docstring become the resource's; the rest is told at :class:`Resource`.
+        """
+
+        def declare(read: Reader) -> Reader:
+            self.resources.append(
+                Resource(
+                    uri=uri,
+                    name=_name_of(read),
+                    description=inspect.cleandoc(read.__doc__ or ""),
+                    mime_type=mime_type,
+                    read=read,
+                    page=page,
+                    marker=marker,
+                    complete=complete or {},
+                )
+            )
+            return read
+
+        return declare
+
+    def prompt(
+        self, *, complete: Mapping[str, Completer] | None = None
+    ) -> Callable[[Writer], Writer]:
+        """Declare an async function as a prompt; its keyword-only parameters are strings.
+
+        Its name and docstring become the prompt's; the rest is told at :class:`Prompt`.
+        """
+
+        def declare(write: Writer) -> Writer:
+            self.prompts.append(
+                Prompt(
+                    name=_name_of(write),
+                    description=inspect.cleandoc(write.__doc__ or ""),
+                    arguments=_arguments_of(write),
+                    write=write,
+                    complete=complete or {},
+                )
+            )
+            return write
+
+        return declare
+
 
 class Registry:
-    """Every tool of this gateway, by name."""
+    """Every tool of this gateway, by name, and every resource and prompt.
+
+    Attributes:
+        mirrors: for tools some of whose arguments clients repeat in headers, which.
+    """
 
     def __init__(self, *toolsets: Toolset) -> None:
         self._tools: dict[str, Tool] = {}
+        self.mirrors: dict[str, tuple[Mirror, ...]] = {}
+        self.resources: dict[str, Resource] = {}
+        self.prompts: dict[str, Prompt] = {}
         for toolset in toolsets:
             for tool in toolset.tools:
                 self._add(tool)
+            for resource in toolset.resources:
+                _add_once(self.resources, resource.uri, resource)
+            for prompt in toolset.prompts:
+                _add_once(self.prompts, prompt.name, prompt)
         listing = {"tools": [tool.listing() for tool in self]}
         self.listing: bytes = msgspec.json.encode(listing)
 
@@ -179,6 +253,12 @@ class Registry:
                 f"tool {tool.name!r} of {tool.family!r} is already in the toolset {other!r}"
             )
         self._tools[tool.name] = tool
+        try:
+            mirrored = mirrors(tool.arguments.model_json_schema())
+        except ValueError as error:
+            raise ConfigurationError(f"tool {tool.name!r}: {error}") from None
+        if mirrored:
+            self.mirrors[tool.name] = mirrored
 
     def get(self, name: str) -> Tool | None:
         """The tool of this name, or None."""
@@ -196,13 +276,23 @@ class Registry:
         return len(self._tools)
 
 
-def _arguments_of(handler: Handler) -> type[Arguments]:
+def _add_once(items: dict[str, T], name: str, item: T) -> None:
+    if name in items:
+        raise ConfigurationError(f"{name!r} is declared by two toolsets")
+    items[name] = item
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    return str(getattr(function, "__name__", function))
+
+
+def _arguments_of(handler: Callable[..., object]) -> type[Arguments]:
     hints = get_type_hints(handler, include_extras=True)
     fields: dict[str, Any] = {}
     for parameter in list(inspect.signature(handler).parameters.values())[1:]:
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
-    title = "".join(part.title() for part in handler.__name__.split("_")) + "Arguments"
+    title = "".join(part.title() for part in _name_of(handler).split("_")) + "Arguments"
     return create_model(title, __base__=Arguments, **fields)
 
 

@@ -11,7 +11,7 @@ from dynogate.guards.chain import Guards
 from dynogate.jobs.queue import JobQueue
 from dynogate.settings import Settings
 from dynogate.telemetry.metrics import Metrics
-from dynogate.tools.context import Progress, Services, ToolContext, no_progress
+from dynogate.tools.context import DEAF, Client, Progress, Services, ToolContext, no_progress
 from dynogate.tools.dispatch import call_tool
 from dynogate.tools.registry import Registry, Tool
 
@@ -55,6 +55,7 @@ class Gateway:
         *,
         client_id: str | None = None,
         progress: Progress = no_progress,
+        client: Client = DEAF,
     ) -> bytes:
         """Run ``tool`` for ``caller``: the one way to a tool, from every transport.
 
@@ -71,6 +72,7 @@ class Gateway:
             jobs=self.jobs,
             services=self.services,
             progress=progress,
+            client=client,
         )
         return await self.guards.run(
             tool,

@@ -1,0 +1,1 @@
+"""What the methods of MCP do, whatever transport brought them."""

@@ -1,0 +1,146 @@
+"""One request of a client, as the methods of MCP see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from dynogate.errors import InvalidParams
+from dynogate.guards.caller import Caller
+from dynogate.tools.context import DEAF, Client, Progress, no_progress
+from dynogate.wire.mcp import LOG_LEVELS, MODERN, LogLevel, Message
+
+
+T = TypeVar("T")
+
+
+class Session(Protocol):
+    """What a legacy client set up with ``initialize``, and changes with later requests.
+
+    Attributes:
+        log_level: least severity it wants to be told; None for nothing.
+        watched: URIs of the resources whose updates it wants to be told.
+    """
+
+    log_level: LogLevel | None
+    watched: set[str]
+
+
+class Channel(Protocol):
+    """How to reach the client while its request is served; a transport has one for each."""
+
+    def notify(self, method: str, params: Mapping[str, object]) -> None:
+        """Send a notification; never waits, and may leave it out where the client is slow."""
+
+    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+        """Send a request and wait for its answer (legacy era only).
+
+        Raises:
+            MissingCapability: the client cannot be asked that.
+            ToolError: it answered with an error, or not in time.
+        """
+
+
+class NoChannel:
+    """Where nothing can reach the client but the answer."""
+
+    def notify(self, method: str, params: Mapping[str, object]) -> None:
+        """Leave it out."""
+
+    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+        """Refuse."""
+        return await DEAF.ask(method, params)
+
+
+NO_CHANNEL = NoChannel()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, who sent it, and how to reach them.
+
+    Attributes:
+        transport: what brought it, for metrics and logs.
+        version: the protocol version it is to be served by.
+        session: the legacy client's session; None in the modern era.
+    """
+
+    message: Message
+    caller: Caller
+    transport: str
+    version: str
+    channel: Channel = NO_CHANNEL
+    session: Session | None = None
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether the request stands alone."""
+        return self.version == MODERN
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether the client asked to be told things before the answer."""
+        meta = self.message.head.meta
+        return meta.progress_token is not msgspec.UNSET or meta.log_level is not msgspec.UNSET
+
+    def progress(self) -> Progress:
+        """Where a tool reports how far it has come: to the client, where it asked for that."""
+        token = self.message.head.meta.progress_token
+        if token is msgspec.UNSET:
+            return no_progress
+        last = float("-inf")
+
+        def report(done: float, total: float | None, message: str) -> None:
+            nonlocal last
+            if done <= last:  # basic/patterns/progress: the value MUST increase
+                return
+            last = done
+            params: dict[str, object] = {"progressToken": token, "progress": done}
+            if total is not None:
+                params["total"] = total
+            if message:
+                params["message"] = message
+            self.channel.notify("notifications/progress", params)
+
+        return report
+
+    def client(self) -> Client:
+        """The client as a tool talks to it."""
+        return DEAF if self.channel is NO_CHANNEL else _Reachable(self)
+
+    def log_level(self) -> LogLevel | None:
+        """Least severity the client wants to be told; None for nothing."""
+        if self.session is not None:
+            return self.session.log_level
+        level = self.message.head.meta.log_level
+        return None if level is msgspec.UNSET else level
+
+
+class _Reachable(Client):
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def log(self, level: LogLevel, data: object, logger: str | None = None) -> None:
+        wanted = self._request.log_level()
+        if wanted is None or LOG_LEVELS.index(level) < LOG_LEVELS.index(wanted):
+            return
+        params: dict[str, object] = {"level": level, "data": data}
+        if logger is not None:
+            params["logger"] = logger
+        self._request.channel.notify("notifications/message", params)
+
+    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+        return await self._request.channel.ask(method, params)
+
+
+def read_params(request: Request, kind: type[T]) -> T:
+    """The params as the method has them.
+
+    Raises:
+        InvalidParams: a member is missing or has the wrong type.
+    """
+    try:
+        return msgspec.json.decode(request.message.params, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidParams(f"{request.message.method}: 'params': {error}") from None

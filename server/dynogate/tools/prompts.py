@@ -1,0 +1,57 @@
+"""What a toolset lets people start with: prompts, filled in with arguments.
+
+Source: MCP, ``server/prompts``.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+from pydantic import BaseModel
+
+from dynogate.tools.resources import Completer
+
+
+class PromptMessage(msgspec.Struct):
+    """One message for a model; ``content`` is a content block of MCP."""
+
+    role: Literal["user", "assistant"]
+    content: dict[str, object]
+
+
+def user_text(text: str) -> PromptMessage:
+    """A text that the user says."""
+    return PromptMessage("user", {"type": "text", "text": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One prompt; its arguments are strings.
+
+    Attributes:
+        write: given the context and the arguments by name, the messages.
+        complete: completers of arguments, by name.
+    """
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+    write: Callable[..., Awaitable[list[PromptMessage]]]
+    complete: Mapping[str, Completer] = field(default_factory=dict)
+
+    def listing(self) -> dict[str, object]:
+        """The prompt's entry in ``prompts/list``."""
+        fields = self.arguments.model_fields
+        return {
+            "name": self.name,
+            "description": self.description,
+            "arguments": [
+                {
+                    "name": name,
+                    "description": info.description or "",
+                    "required": info.is_required(),
+                }
+                for name, info in fields.items()
+            ],
+        }
