@@ -11,7 +11,6 @@ from dynogate.guards.caller import Caller
 from dynogate.tools.context import DEAF, Client, Progress, no_progress
 from dynogate.wire.mcp import LOG_LEVELS, MODERN, LogLevel, Message
 
-
 T = TypeVar("T")
 
 

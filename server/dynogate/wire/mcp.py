@@ -25,9 +25,7 @@ _PREFIX = "io.modelcontextprotocol/"
 SUBSCRIPTION_ID = _PREFIX + "subscriptionId"
 SERVER_INFO = _PREFIX + "serverInfo"
 
-LogLevel = Literal[
-    "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"
-]
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 """Least severe first (RFC 5424)."""
 
@@ -35,7 +33,7 @@ _UNSET = msgspec.UNSET
 _Unset = msgspec.UnsetType
 
 
-class Meta(msgspec.Struct, omit_defaults=True):
+class Meta(msgspec.Struct, frozen=True):
     """What is read of a request's ``_meta``."""
 
     protocol_version: str | _Unset = msgspec.field(default=_UNSET, name=_PREFIX + "protocolVersion")
@@ -52,7 +50,7 @@ class Meta(msgspec.Struct, omit_defaults=True):
 NO_META = Meta()
 
 
-class Params(msgspec.Struct):
+class Params(msgspec.Struct, frozen=True):
     """What every request may have, and what headers repeat; read in one pass."""
 
     meta: Meta = msgspec.field(default=NO_META, name="_meta")
@@ -129,7 +127,7 @@ def read_message(body: bytes) -> Message | Reply:
     except RecursionError:
         raise ParseError("the body is nested too deeply") from None
     except msgspec.ValidationError:
-        raise InvalidRequest("send one JSON-RPC message, an object; batches are not taken") from None
+        raise InvalidRequest("send one JSON-RPC message (an object); no batches") from None
     except msgspec.DecodeError as error:
         raise ParseError(f"the body is not JSON: {error}") from None
     request_id = None if envelope.id is _UNSET else _valid_id(envelope.id)
@@ -161,14 +159,19 @@ def _bad(problem: str, request_id: Raw | None) -> InvalidRequest:
 def _reply(envelope: _Envelope, request_id: Raw | None) -> Reply:
     outcomes = [each for each in (envelope.result, envelope.error) if each is not _UNSET]
     if request_id is None or len(outcomes) != 1 or bytes(outcomes[0])[:1] != b"{":
-        raise _bad("a message has a 'method', or answers one: 'id' and 'result' or 'error'", request_id)
-    result, error = (None if each is _UNSET else bytes(each) for each in (envelope.result, envelope.error))
+        raise _bad(
+            "a message has a 'method', or answers one: 'id' and 'result' or 'error'", request_id
+        )
+    result, error = (
+        None if each is _UNSET else bytes(each) for each in (envelope.result, envelope.error)
+    )
     return Reply(read_id(request_id), result, error)
 
 
 def read_id(raw: Raw) -> str | int:
     """An id as a value that can be looked up."""
-    return _id.decode(raw)
+    value: str | int = _id.decode(raw)
+    return value
 
 
 def read_head(params: bytes) -> Params:
