@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dynogate.errors import ConfigurationError, DynogateError
+from dynogate.gateway import Gateway
 from dynogate.guards.authentication import Authenticator
 from dynogate.guards.body import BodyGuard
 from dynogate.guards.chain import Guards
@@ -33,7 +34,6 @@ from dynogate.tools.toolsets import load_registry
 from dynogate.transports.probes import Probes
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
-from dynogate.transports.state import Gateway
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)

@@ -20,11 +20,11 @@ from dynogate.errors import (
     StoreUnavailable,
     UnknownTool,
 )
+from dynogate.gateway import Gateway
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
 from dynogate.tools.registry import Tool
 from dynogate.transports.responses import Headers, Send, error_headers, send_json
-from dynogate.transports.state import Gateway
 from dynogate.wire import jsonrpc
 from dynogate.wire.results import tool_failure
 
