@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from dynogate import __version__
 from dynogate.errors import DynogateError
+from dynogate.gateway import Gateway
 from dynogate.telemetry.metrics import CONTENT_TYPE
 from dynogate.transports.protocol import HttpProtocol
-from dynogate.transports.state import Gateway
 
 
 class Probes:
