@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dynogate.errors import ConfigurationError, DynogateError
+from dynogate.gateway import Gateway
 from dynogate.guards.authentication import Authenticator
 from dynogate.guards.body import BodyGuard
 from dynogate.guards.chain import Guards
@@ -31,11 +32,11 @@ from dynogate.telemetry.pulse import Pulse
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
+from dynogate.transports.front import Front
 from dynogate.transports.probes import Probes
 from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
-from dynogate.transports.state import Gateway
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
@@ -133,9 +134,11 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
     metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
-    return Starlette(
+    calls = RpcEndpoint(gateway)
+    return Front(
+        {"/mcp/tools/call": calls},
         routes=[
-            Route("/mcp/tools/call", RpcEndpoint(gateway), methods=["POST"]),
+            Route("/mcp/tools/call", calls, methods=["POST"]),
             *Probes(gateway).routes,
         ],
         lifespan=lifespan,

@@ -51,7 +51,7 @@ def test_a_good_key_comes_in_under_its_name(live: Live, keys: KeyTable, header: 
     _, text = keys.create("alice", [READ])
     value = f"Bearer {text}" if header == "authorization" else text
     for _ in range(2):  # asked of the store, then remembered
-        answer = live.post(HELLO, **{header: value})
+        answer = live.post(HELLO, content=None, **{header: value})
         assert answer.status_code == 200
         assert answer.json()["result"]["structuredContent"]["principal"] == "key:alice"
 

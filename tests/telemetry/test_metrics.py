@@ -17,12 +17,12 @@ def test_several_processes_are_summed(metrics: Metrics, tmp_path: Path) -> None:
     """Whichever is asked tells the sum, of counts, durations and what is held."""
     other = Metrics(tmp_path)
     for each in (metrics, other):
-        each.calls.labels("t", "rpc", "ok").inc()
-        each.seconds.labels("t", "rpc").observe(0.004)
+        each.calls["t", "rpc", "ok"].inc()
+        each.seconds["t", "rpc"].observe(0.004)
         each.in_flight.inc()
         each.follow(each.connections, lambda: 4)
         each.refresh()
-    other.seconds.labels("t", "rpc").observe(1000.0)
+    other.seconds["t", "rpc"].observe(1000.0)
     text = metrics.render().decode()
     other.close()
     for line in (
@@ -43,8 +43,8 @@ def test_several_processes_are_summed(metrics: Metrics, tmp_path: Path) -> None:
 
 def test_figures_are_totals(metrics: Metrics) -> None:
     """Over the labels of a metric, for those who want no more than a number."""
-    metrics.requests.labels("rpc", 200).inc()
-    metrics.requests.labels("mcp", 404).inc()
+    metrics.requests["rpc", "200"].inc()
+    metrics.requests["mcp", "404"].inc()
     metrics.in_flight.inc()
     metrics.in_flight.inc()
     metrics.in_flight.dec()

@@ -69,10 +69,10 @@ class Distribution:
 S = TypeVar("S", Value, Distribution)
 
 
-class Family(Generic[S]):
-    """One metric: a series for every combination of its labels' values.
+class Family(Generic[S], dict[tuple[str, ...], S]):
+    """One metric: its series by the values of its labels, ``calls[tool, transport, "ok"]``.
 
-    Every value must come from a set that is bounded and our own, never from the wire.
+    Values come from code, never from clients, so that there are few.
     """
 
     def __init__(
@@ -82,13 +82,9 @@ class Family(Generic[S]):
         self._cells = cells
         self._help = help_text
         self._label_names = label_names
-        self._known: dict[tuple[object, ...], S] = {}
 
-    def labels(self, *values: object) -> S:
-        """The series of these values, in the order of the names; keep it where calls are many."""
-        series = self._known.get(values)
-        if series is None:
-            series = self._known[values] = self._make(tuple(map(str, values)))
+    def __missing__(self, values: tuple[str, ...]) -> S:
+        series = self[values] = self._make(values)
         return series
 
     def _make(self, values: tuple[str, ...]) -> S:
@@ -200,7 +196,7 @@ class Metrics:
             "How late the event loop came to a callback that was due.",
             bounds=_LAG_SEC,
         )
-        self.loop_lag = self._loop_lag.labels()
+        self.loop_lag = self._loop_lag[()]
         self.in_flight = self._gauge("dynogate_tool_calls_in_flight", "Tool calls being served.")
         self.jobs_running = self._gauge("dynogate_jobs_running", "Jobs that run now.")
         self.jobs_queued = self._gauge("dynogate_jobs_queued", "Jobs that wait for a place.")

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from dynogate import __version__
 from dynogate.errors import DynogateError
+from dynogate.gateway import Gateway
 from dynogate.telemetry.metrics import CONTENT_TYPE
-from dynogate.transports.state import Gateway
 
 
 class Probes:

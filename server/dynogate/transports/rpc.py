@@ -20,11 +20,11 @@ from dynogate.errors import (
     StoreUnavailable,
     UnknownTool,
 )
+from dynogate.gateway import Gateway
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
 from dynogate.tools.registry import Tool
 from dynogate.transports.responses import Headers, Send, error_headers, send_json
-from dynogate.transports.state import Gateway
 from dynogate.wire import jsonrpc
 from dynogate.wire.results import tool_failure
 
@@ -65,7 +65,7 @@ class RpcEndpoint:
         await send_json(send, answer.status, answer.body, answer.headers)
 
     def _count(self, status: int) -> None:
-        self._gateway.metrics.requests.labels(TRANSPORT, status).inc()
+        self._gateway.metrics.requests[TRANSPORT, str(status)].inc()
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
         gateway = self._gateway

@@ -1,4 +1,4 @@
-"""What the transports share: the wired parts of one gateway process."""
+"""The wired parts of one gateway process, and the one way from any transport to a tool."""
 
 import time
 from collections.abc import Callable, Mapping
