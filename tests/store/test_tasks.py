@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 
 from dynogate.store.database import Database
@@ -21,7 +19,7 @@ def open_table(
 
 
 @pytest.fixture
-def table(database: Database) -> Iterator[TaskTable]:
+def table(database: Database) -> TaskTable:
     return open_table(database)
 
 
