@@ -1,0 +1,1 @@
+"""Load tests with Locust: ``locust -f loadtests/locustfile.py``."""

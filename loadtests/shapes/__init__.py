@@ -1,0 +1,1 @@
+"""Load over time: give one beside the locustfile, ``-f loadtests/locustfile.py,FILE``."""
