@@ -8,16 +8,20 @@ free, has its lateness counted into its response time.
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import gevent
-from gevent.event import Event
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
 _MESSAGE = "dynogate-arrivals"
+
+
+_installed: "WeakKeyDictionary[Environment, Arrivals]" = WeakKeyDictionary()
 
 
 class BadSchedule(ValueError):
@@ -28,35 +32,37 @@ class Arrivals:
     """When requests should leave; one for all users of a process.
 
     Attributes:
-        last: the lateness, in seconds, of the latest request.
-        worst: the greatest lateness so far, in seconds.
+        worst: the greatest lateness of a request so far, in seconds.
     """
 
-    def __init__(self, environment: Environment, schedule: "Schedule") -> None:
+    def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._schedule = schedule
-        self._times: Iterator[float] = iter(())
+        self._times: Iterator[float] | None = None
         self._start = 0.0
-        self._started = Event()
         self.worst = 0.0
 
-    def start(self, index: int, count: int) -> None:
-        """Begin now with every ``count``-th arrival, from number ``index`` on."""
-        self._times = itertools.islice(self._schedule.times(), index, None, count)
+    @property
+    def are_scheduled(self) -> bool:
+        """Whether there is a schedule; without one the users are a closed loop."""
+        return self._times is not None
+
+    def start(self, times: Iterator[float]) -> None:
+        """Begin now with ``times``, in seconds from now."""
+        self._times = times
         self._start = time.perf_counter()
         self.worst = 0.0
-        self._started.set()
 
     def wait(self) -> float:
         """Sleep until the next arrival is due.
 
         Returns:
-            How late it is all the same, in seconds.
+            How late it is all the same, in seconds; 0 in a closed loop.
 
         Raises:
             StopUser: there are no more.
         """
-        self._started.wait()
+        if self._times is None:
+            return 0.0
         due = next(self._times, None)
         if due is None:
             self._end()
@@ -82,17 +88,17 @@ class Schedule:
         recorded: a file with one arrival a line, in seconds; it may begin at any time.
 
     Raises:
-        BadSchedule: neither or both, a rate that is no positive number, a file that cannot be
-            read, or has a line that is no number, or goes back in time.
+        BadSchedule: both, a rate that is no positive number, a file that cannot be read, or has a
+            line that is no number or goes back in time.
     """
 
     def __init__(self, rate: float | None = None, recorded: Path | None = None) -> None:
-        if (rate is None) == (recorded is None):
-            raise BadSchedule("give either --rate or --replay")
+        if rate is not None and recorded is not None:
+            raise BadSchedule("give --rate or --replay, not both")
         if rate is not None and not 0 < rate < float("inf"):
             raise BadSchedule(f"--rate {rate:g}: give requests a second, more than 0")
         self._rate = rate
-        self._recorded = _read(recorded) if recorded is not None else []
+        self._recorded = [] if recorded is None else _read(recorded)
 
     def times(self) -> Iterator[float]:
         """The arrivals, in order."""
@@ -100,6 +106,17 @@ class Schedule:
             return iter(self._recorded)
         rate = self._rate
         return (number / rate for number in itertools.count())
+
+    def described(self) -> dict[str, Any]:
+        """As data that :meth:`of` understands."""
+        return {"rate": self._rate, "recorded": self._recorded}
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> "Schedule":
+        """The schedule that was :meth:`described` so."""
+        schedule = cls(described["rate"])
+        schedule._recorded = list(described["recorded"])
+        return schedule
 
 
 def _read(path: Path) -> list[float]:
@@ -116,30 +133,43 @@ def _read(path: Path) -> list[float]:
     return [each - times[0] for each in times]
 
 
-def install(environment: Environment) -> Arrivals | None:
-    """The arrivals that the command line asks for, started with the test; None for a closed loop.
+def install(environment: Environment) -> Arrivals:
+    """The arrivals of ``environment``, which start with its test where the command line asks.
+
+    A master sends the schedule to its workers, each of which takes its share.
 
     Raises:
         BadSchedule: what is asked for makes no sense.
     """
+    arrivals = _installed[environment] = Arrivals(environment)
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        runner.register_message(_MESSAGE, lambda environment, msg, **_: _take(arrivals, msg.data))
+        return arrivals
     options = environment.parsed_options
     rate, recorded = getattr(options, "rate", None), getattr(options, "replay", None)
     if rate is None and recorded is None:
-        return None
-    arrivals = Arrivals(environment, Schedule(rate, recorded))
-    runner = environment.runner
-    if isinstance(runner, WorkerRunner):
-        runner.register_message(
-            _MESSAGE, lambda environment, msg, **_: arrivals.start(*msg.data), concurrent=False
-        )
-    elif isinstance(runner, MasterRunner):
-        environment.events.test_start.add_listener(lambda **_: _share_out(runner))
+        return arrivals
+    schedule = Schedule(rate, recorded)
+    if isinstance(runner, MasterRunner):
+        environment.events.test_start.add_listener(lambda **_: _share_out(runner, schedule))
     else:
-        environment.events.test_start.add_listener(lambda **_: arrivals.start(0, 1))
+        environment.events.test_start.add_listener(lambda **_: arrivals.start(schedule.times()))
     return arrivals
 
 
-def _share_out(master: MasterRunner) -> None:
+def of(environment: Environment) -> Arrivals:
+    """The arrivals that were installed for ``environment``."""
+    return _installed[environment]
+
+
+def _share_out(master: MasterRunner, schedule: Schedule) -> None:
     workers = [client.id for client in master.clients.ready]
     for index, worker in enumerate(workers):
-        master.send_message(_MESSAGE, [index, len(workers)], worker)
+        share = {"index": index, "of": len(workers), **schedule.described()}
+        master.send_message(_MESSAGE, share, worker)
+
+
+def _take(arrivals: Arrivals, share: Mapping[str, Any]) -> None:
+    schedule = Schedule.of(share)
+    arrivals.start(itertools.islice(schedule.times(), share["index"], None, share["of"]))

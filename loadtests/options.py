@@ -1,0 +1,40 @@
+"""Options of ours on Locust's command line."""
+
+import os
+from pathlib import Path
+
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+
+
+def add(parser: LocustArgumentParser, **_: object) -> None:
+    """Add them to ``parser``."""
+    ours = parser.add_argument_group("Dynogate")
+    ours.add_argument("--rate", type=float, help="open loop: requests a second, all users together")
+    ours.add_argument(
+        "--replay", type=Path, help="open loop: a file of arrivals, in seconds, one a line"
+    )
+    ours.add_argument("--max-error-rate", type=float, help="fail above this share (0 to 1)")
+    ours.add_argument("--max-p99", type=float, metavar="MS", help="fail above this, in ms")
+    ours.add_argument("--min-rps", type=float, help="fail below this many requests a second")
+    ours.add_argument(
+        "--endpoint",
+        action="append",
+        default=[],
+        metavar="NAME:LIMIT=VALUE",
+        help="a limit of one entry, e.g. list_databases:max-p99=50; may be given again",
+    )
+    ours.add_argument("--step-users", type=int, default=10, help="shapes: users of a step")
+    ours.add_argument("--step-seconds", type=float, default=30.0, help="shapes: length of a step")
+    ours.add_argument(
+        "--api-key",
+        default=os.environ.get("DYNOGATE_API_KEY", ""),
+        is_secret=True,
+        help="sent as a bearer token; by default $DYNOGATE_API_KEY",
+    )
+
+
+def credentials(environment: Environment) -> dict[str, str]:
+    """The headers that authenticate."""
+    key = getattr(environment.parsed_options, "api_key", "")
+    return {"Authorization": f"Bearer {key}"} if key else {}
