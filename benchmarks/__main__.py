@@ -16,6 +16,7 @@ BENCHMARKS = (
     "list_profiles",
     "concurrency",
     "kill9",
+    "leak_detection",
 )
 
 app = cyclopts.App(name="benchmarks", help="Measurements against a named limit or peer.")
