@@ -26,17 +26,22 @@ from dynogate.settings import Settings, is_loopback, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.telemetry.access import AccessLog
+from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.telemetry.pulse import Pulse
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
+from dynogate.transports import rpc
 from dynogate.transports.front import Front
 from dynogate.transports.probes import Probes
 from dynogate.transports.protocol import HttpProtocol
+from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
+from dynogate.transports.shutdown import draining_first
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
@@ -108,6 +113,7 @@ def build_app(settings: Settings) -> Starlette:
             "profiles": storage.count(),
             "size_bytes": storage.size_bytes(),
         },
+        audit=Audit(settings.audit_path),
     )
 
     @asynccontextmanager
@@ -122,20 +128,24 @@ def build_app(settings: Settings) -> Starlette:
         )
         pulse = Pulse(metrics)
         try:
-            yield
+            with draining_first(gateway):
+                yield
         finally:
-            gateway.draining = True
+            gateway.drain.begin()
             pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await authenticator.close()
             await asyncio.to_thread(database.close)
+            gateway.audit.close()
             metrics.close()
 
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
     metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
     calls = RpcEndpoint(gateway)
+    access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
+        Reception(gateway.drain, metrics, {"/mcp/tools/call": rpc.TRANSPORT}, access),
         {"/mcp/tools/call": calls},
         routes=[
             Route("/mcp/tools/call", calls, methods=["POST"]),

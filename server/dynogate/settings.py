@@ -106,6 +106,18 @@ class Settings(BaseSettings):
     shutdown_grace_sec: float = Field(
         default=10.0, ge=0, description="Time in-flight calls have to finish at shutdown."
     )
+    access_log: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of requests that are logged one by one: 0 none, 1 all, 0.01 one in a "
+        "hundred. Above 0, every answer with status 500 or more is logged.",
+    )
+    audit_file: Path | None = Field(
+        default=None,
+        description="File that tells who had what executed; default: `audit.jsonl` in the data "
+        "directory.",
+    )
     rate_limit: Literal["off"] = Field(
         default="off", description="Rate limiting; `off` is all there is so far."
     )
@@ -154,6 +166,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dynogate.db'}"
+
+    @property
+    def audit_path(self) -> Path:
+        """Where the audit is written."""
+        return self.audit_file or self.data_dir / "audit.jsonl"
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes to read back."""
