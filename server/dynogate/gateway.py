@@ -78,4 +78,5 @@ class Gateway:
             tool,
             caller,
             lambda: call_tool(tool, arguments, context, self.metrics, transport),
+            client_id=client_id,
         )

@@ -53,6 +53,10 @@ class Metrics:
             ("error",),
             registry=self.registry,
         )
+        self.shared_limits_up = self._gauge(
+            "dynogate_rate_limit_storage_up",
+            "Server processes that reach the shared storage of rate limits.",
+        )
         self.in_flight = self._gauge("dynogate_tool_calls_in_flight", "Tool calls being served.")
         self.jobs_running = self._gauge("dynogate_jobs_running", "Jobs that run now.")
         self.jobs_queued = self._gauge("dynogate_jobs_queued", "Jobs that wait for a place.")
