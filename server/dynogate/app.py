@@ -26,10 +26,13 @@ from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
+from dynogate.telemetry.pulse import Pulse
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
+from dynogate.transports.front import Front
 from dynogate.transports.probes import Probes
+from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
 from dynogate.wire import jsonrpc
@@ -70,7 +73,7 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
-    metrics = Metrics()
+    metrics = Metrics(settings.run_dir)
     guards = build_guards(settings, KeyTable(database), metrics)
     gateway = Gateway(
         settings=settings,
@@ -116,17 +119,25 @@ def build_app(settings: Settings) -> Starlette:
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
         )
+        pulse = Pulse(metrics)
         try:
             yield
         finally:
             gateway.draining = True
+            pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await guards.close()
             await asyncio.to_thread(database.close)
+            metrics.close()
 
-    return Starlette(
+    metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
+    metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
+    metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
+    calls = RpcEndpoint(gateway)
+    return Front(
+        {"/mcp/tools/call": calls},
         routes=[
-            Route("/mcp/tools/call", RpcEndpoint(gateway), methods=["POST"]),
+            Route("/mcp/tools/call", calls, methods=["POST"]),
             *Probes(gateway).routes,
         ],
         lifespan=lifespan,

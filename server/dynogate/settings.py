@@ -138,6 +138,11 @@ class Settings(BaseSettings):
     rate_limit_timeout_sec: float = Field(
         default=0.1, gt=0, le=10, description="Longest that a call waits for that Redis."
     )
+    run_dir: Path | None = Field(
+        default=None,
+        description="Directory where server processes that share a port meet, for metrics and "
+        "rate limits of all of them; `dynogate serve` makes one of its own, another process manager must name one.",
+    )
     toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Further toolsets to load (`package.module:attribute`, comma-separated), "

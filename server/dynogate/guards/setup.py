@@ -1,7 +1,5 @@
 """The guards as the settings ask for them."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynogate.errors import ConfigurationError
@@ -13,7 +11,7 @@ from dynogate.guards.rates import OFF, read_rates
 from dynogate.guards.windows import Windows
 from dynogate.settings import Settings, is_loopback
 from dynogate.store.keys import KeyTable
-from dynogate.telemetry.metrics import MULTIPROCESS_DIR, Metrics
+from dynogate.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from dynogate.guards.shared_counts import SharedCounts
@@ -28,7 +26,7 @@ def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards
     """
     quick = costly = shared = None
     if settings.rate_limit.strip().lower() != OFF:
-        windows = Windows(_shared_file())
+        windows = Windows(settings.run_dir and settings.run_dir / "rate-limits")
         shared = _shared_counts(settings, metrics)
         quick = RateLimit(
             windows,
@@ -61,12 +59,6 @@ def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards
 def is_public(settings: Settings) -> bool:
     """Whether other machines can reach the gateway, and nothing else keeps strangers out."""
     return not is_loopback(settings.host) and not settings.allow_public_bind
-
-
-def _shared_file() -> Path | None:
-    """Where the worker processes of this gateway count together; None where it has but one."""
-    folder = os.environ.get(MULTIPROCESS_DIR)
-    return Path(folder) / "rate-limits" if folder else None
 
 
 def _shared_counts(settings: Settings, metrics: Metrics) -> "SharedCounts | None":

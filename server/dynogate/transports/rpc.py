@@ -54,7 +54,6 @@ class RpcEndpoint:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        self._gateway.total_requests += 1
         try:
             answer = await self._answer(scope, receive)
         except ClientGone:
@@ -66,7 +65,7 @@ class RpcEndpoint:
         await send_json(send, answer.status, answer.body, answer.headers)
 
     def _count(self, status: int) -> None:
-        self._gateway.metrics.requests.labels(TRANSPORT, status).inc()
+        self._gateway.metrics.requests[TRANSPORT, str(status)].inc()
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
         gateway = self._gateway
