@@ -141,7 +141,8 @@ class Settings(BaseSettings):
     run_dir: Path | None = Field(
         default=None,
         description="Directory where server processes that share a port meet, for metrics and "
-        "rate limits of all of them; `dynogate serve` makes one of its own, another process manager must name one.",
+        "rate limits of all of them; `dynogate serve` makes one of its own, another process "
+        "manager must name one.",
     )
     toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
