@@ -12,17 +12,15 @@ from starlette.routing import Route
 
 from dynogate.errors import ConfigurationError, DynogateError
 from dynogate.gateway import Gateway
-from dynogate.guards.authentication import Authenticator
 from dynogate.guards.body import BodyGuard
-from dynogate.guards.chain import Guards
-from dynogate.guards.origin import OriginGuard
+from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive
 from dynogate.jobs.sandbox import sandbox_problem
 from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
-from dynogate.settings import Settings, is_loopback, load_settings
+from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
@@ -64,6 +62,7 @@ def check(settings: Settings) -> None:
     _sandboxed(settings)
     load_registry(settings.toolsets)
     with closing(open_database(settings)) as database:
+        build_guards(settings, KeyTable(database), Metrics())
         _refuse_strangers(settings, KeyTable(database))
 
 
@@ -80,7 +79,7 @@ def build_app(settings: Settings) -> Starlette:
     )
     records = JobTable(database)
     metrics = Metrics(settings.run_dir)
-    authenticator = Authenticator(KeyTable(database), always=_is_public(settings))
+    guards = build_guards(settings, KeyTable(database), metrics)
     gateway = Gateway(
         settings=settings,
         registry=load_registry(settings.toolsets),
@@ -106,7 +105,7 @@ def build_app(settings: Settings) -> Starlette:
             records=records,
         ),
         metrics=metrics,
-        guards=Guards(origin=OriginGuard(settings), authenticator=authenticator, metrics=metrics),
+        guards=guards,
         body=BodyGuard(max_bytes=settings.max_body_bytes, timeout_sec=settings.body_timeout_sec),
         checks={"store": database.ping},
         store_figures=lambda: {
@@ -134,7 +133,7 @@ def build_app(settings: Settings) -> Starlette:
             gateway.drain.begin()
             pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
-            await authenticator.close()
+            await guards.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()
             metrics.close()
@@ -156,12 +155,8 @@ def build_app(settings: Settings) -> Starlette:
     )
 
 
-def _is_public(settings: Settings) -> bool:
-    return not is_loopback(settings.host) and not settings.allow_public_bind
-
-
 def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:
-    if _is_public(settings) and not keys.exist():
+    if is_public(settings) and not keys.exist():
         raise ConfigurationError(
             f"DYNOGATE_HOST: refusing to bind {settings.host!r}: other machines could run code "
             "through this gateway, and it has no authentication. Make a key (dynogate keys create "

@@ -82,4 +82,5 @@ class Gateway:
             tool,
             caller,
             lambda: call_tool(tool, arguments, context, self.metrics, self.audit, transport),
+            client_id=client_id,
         )
