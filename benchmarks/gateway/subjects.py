@@ -21,6 +21,8 @@ def _dynogate(tools: int) -> Server:
         env={
             "DYNOGATE_TOOLSETS": "benchmarks.gateway.apps.dynogate_toolset:toolset",
             "DYNOGATE_LOG_LEVEL": "warning",
+            "DYNOGATE_RATE_LIMIT": "1000000/second;50000000/minute",
+            "DYNOGATE_RATE_LIMIT_OVERALL": "1000000/second",
         },
     )
 
