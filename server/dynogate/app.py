@@ -20,6 +20,8 @@ from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive
 from dynogate.jobs.sandbox import sandbox_problem
+from dynogate.mcp.router import Router
+from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.settings import Settings, is_loopback, load_settings
@@ -28,12 +30,14 @@ from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
+from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports.probes import Probes
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
+from dynogate.transports.streamable import StreamableEndpoint
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
@@ -72,6 +76,7 @@ def build_app(settings: Settings) -> Starlette:
     )
     records = JobTable(database)
     metrics = Metrics()
+    changes = Changes()
     authenticator = Authenticator(KeyTable(database), always=_is_public(settings))
     gateway = Gateway(
         settings=settings,
@@ -91,6 +96,7 @@ def build_app(settings: Settings) -> Starlette:
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
             ),
+            changes,
         ),
         jobs=JobQueue(
             max_running=settings.max_running_jobs,
@@ -105,7 +111,9 @@ def build_app(settings: Settings) -> Starlette:
             "profiles": storage.count(),
             "size_bytes": storage.size_bytes(),
         },
+        changes=changes,
     )
+    streamable = StreamableEndpoint(gateway, Router(gateway))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -117,16 +125,19 @@ def build_app(settings: Settings) -> Starlette:
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
         )
+        watcher = asyncio.create_task(watch_lists(gateway))
         try:
             yield
         finally:
-            gateway.draining = True
+            gateway.stopping.set()
+            watcher.cancel()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await authenticator.close()
             await asyncio.to_thread(database.close)
 
     return Starlette(
         routes=[
+            Route("/mcp", streamable),
             Route("/mcp/tools/call", RpcEndpoint(gateway), methods=["POST"]),
             *Probes(gateway).routes,
         ],

@@ -1,5 +1,6 @@
 """The wired parts of one gateway process, and the one way from any transport to a tool."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from dynogate.guards.chain import Guards
 from dynogate.jobs.queue import JobQueue
 from dynogate.settings import Settings
 from dynogate.telemetry.metrics import Metrics
+from dynogate.tools.changes import Changes
 from dynogate.tools.context import DEAF, Client, Progress, Services, ToolContext, no_progress
 from dynogate.tools.dispatch import call_tool
 from dynogate.tools.registry import Registry, Tool
@@ -23,6 +25,8 @@ class Gateway:
     Attributes:
         checks: what readiness depends on, by name; each raises a DynogateError where it fails.
         store_figures: how much the store holds, for ``/status``.
+        changes: news of what clients may have asked to be told.
+        stopping: set once the process is about to end: streams end, new calls are refused.
     """
 
     settings: Settings
@@ -34,9 +38,15 @@ class Gateway:
     body: BodyGuard
     checks: Mapping[str, Callable[[], None]]
     store_figures: Callable[[], dict[str, int]]
+    changes: Changes
     started: float = field(default_factory=time.monotonic)
     total_requests: int = 0
-    draining: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are refused, because the process is about to end."""
+        return self.stopping.is_set()
 
     async def identify(self, scope: Mapping[str, Any]) -> Caller:
         """Who sent a request with this ASGI scope; every transport asks this first.
@@ -65,7 +75,23 @@ class Gateway:
         Raises:
             DynogateError: what the guards or the tool have to say.
         """
-        context = ToolContext(
+        context = self.context(caller, client_id=client_id, progress=progress, client=client)
+        return await self.guards.run(
+            tool,
+            caller,
+            lambda: call_tool(tool, arguments, context, self.metrics, transport),
+        )
+
+    def context(
+        self,
+        caller: Caller,
+        *,
+        client_id: str | None = None,
+        progress: Progress = no_progress,
+        client: Client = DEAF,
+    ) -> ToolContext:
+        """What tools, and those who read resources and write prompts, are given."""
+        return ToolContext(
             principal=caller.principal,
             credential=caller.credential,
             client_id=client_id,
@@ -73,9 +99,4 @@ class Gateway:
             services=self.services,
             progress=progress,
             client=client,
-        )
-        return await self.guards.run(
-            tool,
-            caller,
-            lambda: call_tool(tool, arguments, context, self.metrics, transport),
         )
