@@ -12,10 +12,8 @@ from starlette.routing import Route
 
 from dynogate.errors import ConfigurationError, DynogateError
 from dynogate.gateway import Gateway
-from dynogate.guards.authentication import Authenticator
 from dynogate.guards.body import BodyGuard
-from dynogate.guards.chain import Guards
-from dynogate.guards.origin import OriginGuard
+from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive
@@ -24,19 +22,27 @@ from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
-from dynogate.settings import Settings, is_loopback, load_settings
+from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.telemetry.access import AccessLog
+from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
+from dynogate.telemetry.pulse import Pulse
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
+from dynogate.transports import rpc, streamable
+from dynogate.transports.front import Front
 from dynogate.transports.probes import Probes
+from dynogate.transports.protocol import HttpProtocol
+from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
+from dynogate.transports.shutdown import draining_first
 from dynogate.transports.streamable import StreamableEndpoint
 from dynogate.wire import jsonrpc
 
@@ -60,6 +66,7 @@ def check(settings: Settings) -> None:
     _sandboxed(settings)
     load_registry(settings.toolsets)
     with closing(open_database(settings)) as database:
+        build_guards(settings, KeyTable(database), Metrics())
         _refuse_strangers(settings, KeyTable(database))
 
 
@@ -75,9 +82,9 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
-    metrics = Metrics()
+    metrics = Metrics(settings.run_dir)
+    guards = build_guards(settings, KeyTable(database), metrics)
     changes = Changes()
-    authenticator = Authenticator(KeyTable(database), always=_is_public(settings))
     gateway = Gateway(
         settings=settings,
         registry=load_registry(settings.toolsets),
@@ -104,7 +111,7 @@ def build_app(settings: Settings) -> Starlette:
             records=records,
         ),
         metrics=metrics,
-        guards=Guards(origin=OriginGuard(settings), authenticator=authenticator, metrics=metrics),
+        guards=guards,
         body=BodyGuard(max_bytes=settings.max_body_bytes, timeout_sec=settings.body_timeout_sec),
         checks={"store": database.ping},
         store_figures=lambda: {
@@ -112,8 +119,8 @@ def build_app(settings: Settings) -> Starlette:
             "size_bytes": storage.size_bytes(),
         },
         changes=changes,
+        audit=Audit(settings.audit_path),
     )
-    streamable = StreamableEndpoint(gateway, Router(gateway))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -126,19 +133,37 @@ def build_app(settings: Settings) -> Starlette:
             lost_jobs=lost,
         )
         watcher = asyncio.create_task(watch_lists(gateway))
+        pulse = Pulse(metrics)
         try:
-            yield
+            with draining_first(gateway):
+                yield
         finally:
-            gateway.stopping.set()
+            gateway.drain.begin()
             watcher.cancel()
+            pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
-            await authenticator.close()
+            await guards.close()
             await asyncio.to_thread(database.close)
+            gateway.audit.close()
+            metrics.close()
 
-    return Starlette(
+    metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
+    metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
+    metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
+    mcp = StreamableEndpoint(gateway, Router(gateway))
+    calls = RpcEndpoint(gateway)
+    access = AccessLog(settings.access_log) if settings.access_log else None
+    return Front(
+        Reception(
+            gateway.drain,
+            metrics,
+            {"/mcp": streamable.TRANSPORT, "/mcp/tools/call": rpc.TRANSPORT},
+            access,
+        ),
+        {"/mcp": mcp, "/mcp/tools/call": calls},
         routes=[
-            Route("/mcp", streamable),
-            Route("/mcp/tools/call", RpcEndpoint(gateway), methods=["POST"]),
+            Route("/mcp", mcp),
+            Route("/mcp/tools/call", calls, methods=["POST"]),
             *Probes(gateway).routes,
         ],
         lifespan=lifespan,
@@ -146,12 +171,8 @@ def build_app(settings: Settings) -> Starlette:
     )
 
 
-def _is_public(settings: Settings) -> bool:
-    return not is_loopback(settings.host) and not settings.allow_public_bind
-
-
 def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:
-    if _is_public(settings) and not keys.exist():
+    if is_public(settings) and not keys.exist():
         raise ConfigurationError(
             f"DYNOGATE_HOST: refusing to bind {settings.host!r}: other machines could run code "
             "through this gateway, and it has no authentication. Make a key (dynogate keys create "

@@ -1,6 +1,5 @@
 """The wired parts of one gateway process, and the one way from any transport to a tool."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,8 +8,10 @@ from typing import Any
 from dynogate.guards.body import BodyGuard
 from dynogate.guards.caller import Caller
 from dynogate.guards.chain import Guards
+from dynogate.guards.drain import Drain
 from dynogate.jobs.queue import JobQueue
 from dynogate.settings import Settings
+from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import DEAF, Client, Progress, Services, ToolContext, no_progress
@@ -26,7 +27,8 @@ class Gateway:
         checks: what readiness depends on, by name; each raises a DynogateError where it fails.
         store_figures: how much the store holds, for ``/status``.
         changes: news of what clients may have asked to be told.
-        stopping: set once the process is about to end: streams end, new calls are refused.
+        audit: where calls of tools that execute are written down.
+        drain: whether the process shuts down, and what is under way.
     """
 
     settings: Settings
@@ -39,14 +41,9 @@ class Gateway:
     checks: Mapping[str, Callable[[], None]]
     store_figures: Callable[[], dict[str, int]]
     changes: Changes
+    audit: Audit
     started: float = field(default_factory=time.monotonic)
-    total_requests: int = 0
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def draining(self) -> bool:
-        """Whether new calls are refused, because the process is about to end."""
-        return self.stopping.is_set()
+    drain: Drain = field(default_factory=Drain)
 
     async def identify(self, scope: Mapping[str, Any]) -> Caller:
         """Who sent a request with this ASGI scope; every transport asks this first.
@@ -79,7 +76,8 @@ class Gateway:
         return await self.guards.run(
             tool,
             caller,
-            lambda: call_tool(tool, arguments, context, self.metrics, transport),
+            lambda: call_tool(tool, arguments, context, self.metrics, self.audit, transport),
+            client_id=client_id,
         )
 
     def context(

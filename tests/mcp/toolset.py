@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from dynogate.tools.changes import Changes, ListChanged, ResourceUpdated
 from dynogate.tools.context import Services, ToolContext
+from dynogate.tools.inputs import ROOTS
 from dynogate.tools.prompts import PromptMessage, user_text
 from dynogate.tools.registry import Annotations, Toolset
 from dynogate.tools.resources import Entry, Page
@@ -53,7 +54,7 @@ async def change(
 @toolset.tool(scope="tools:read", annotations=READ)
 async def roots(ctx: ToolContext) -> Told:
     """Ask the client for its roots."""
-    return Told(said=str(await ctx.client.ask("roots/list", {})))
+    return Told(said=str(await ctx.client.ask({"roots": ROOTS})))
 
 
 @toolset.tool(scope="tools:read", annotations=READ)

@@ -49,7 +49,7 @@ def methods(gateway: Gateway) -> list[Method]:
         )
         stop = gateway.changes.listen(tell)
         try:
-            await gateway.stopping.wait()
+            await gateway.drain.wait()
         finally:
             stop()
         return Whole(encode({"resultType": "complete", "_meta": meta}))

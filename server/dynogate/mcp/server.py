@@ -61,7 +61,7 @@ def methods(gateway: Gateway) -> list[Method]:
         session = session_of(request)
         asked = read_params(request, _Initialize)
         session.version = asked.protocol_version if asked.protocol_version in LEGACY else LEGACY[0]
-        session.capabilities = frozenset(asked.capabilities)
+        session.capabilities = asked.capabilities
         return encode(
             {
                 "protocolVersion": session.version,

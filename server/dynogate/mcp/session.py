@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from dynogate.errors import Busy, MissingCapability, ToolError
+from dynogate.errors import Busy, ToolError
 from dynogate.mcp.running import Running
+from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.wire import mcp
 from dynogate.wire.mcp import LEGACY, LogLevel, Reply
 
@@ -30,7 +31,7 @@ class Session:
 
     def __init__(self) -> None:
         self.version = LEGACY[0]
-        self.capabilities: frozenset[str] = frozenset()
+        self.capabilities: Mapping[str, object] = {}
         self.log_level: LogLevel = "info"
         self.watched: set[str] = set()
         self.running = Running(_MAX_RUNNING)
@@ -48,45 +49,32 @@ class Session:
         self.watched.add(uri)
 
     async def ask(
-        self,
-        send: Callable[[bytes], None],
-        method: str,
-        params: Mapping[str, object],
-        *,
-        timeout_sec: float,
-    ) -> dict[str, object]:
+        self, send: Callable[[bytes], None], request: InputRequest, *, timeout_sec: float
+    ) -> Answer:
         """Have the client do something and wait for its answer.
 
         Args:
             send: takes the request's bytes to the client.
 
         Raises:
-            MissingCapability: the client did not say that it can.
             Busy: it has too many questions to answer already.
             ToolError: it answered with an error, or not in time.
         """
-        name = method.partition("/")[0]
-        if name not in self.capabilities:
-            raise MissingCapability(
-                f"the client takes no {method}: it did not declare {name!r}",
-                data={"requiredCapabilities": {name: {}}},
-            )
         if len(self._asked) >= _MAX_ASKED:
             raise Busy(f"{_MAX_ASKED} questions wait for the client", retry_after=1.0)
         self._number += 1
         request_id = f"dynogate-{self._number}"
-        answer = asyncio.get_running_loop().create_future()
-        self._asked[request_id] = answer
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._asked[request_id] = reply
         try:
-            send(mcp.request(request_id, method, params))
-            reply = await asyncio.wait_for(answer, timeout_sec)
+            send(mcp.request(request_id, request.method, request.params))
+            return _answer(request.method, await asyncio.wait_for(reply, timeout_sec))
         except TimeoutError:
             raise ToolError(
-                f"the client did not answer {method} within {timeout_sec:g} s"
+                f"the client did not answer {request.method} within {timeout_sec:g} s"
             ) from None
         finally:
             del self._asked[request_id]
-        return _result(method, reply)
 
     def answered(self, reply: Reply) -> None:
         """Take the client's answer to a question; one that nobody waits for is ignored."""
@@ -100,10 +88,10 @@ class _Refusal(msgspec.Struct):
     message: str = ""
 
 
-def _result(method: str, reply: Reply) -> dict[str, object]:
+def _answer(method: str, reply: Reply) -> Answer:
     try:
         if reply.result is not None:
-            return msgspec.json.decode(reply.result, type=dict[str, object])
+            return msgspec.json.decode(reply.result, type=Answer)
         refusal = msgspec.json.decode(reply.error or b"{}", type=_Refusal)
     except (msgspec.DecodeError, RecursionError):
         raise ToolError(f"the client's answer to {method} cannot be read") from None

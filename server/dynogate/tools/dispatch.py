@@ -1,6 +1,7 @@
 """One tool call from arguments to an encoded result, the same for every transport."""
 
 import time
+from typing import cast
 
 from dynogate.errors import (
     Busy,
@@ -10,11 +11,13 @@ from dynogate.errors import (
     StoreUnavailable,
     UnknownTool,
 )
+from dynogate.telemetry.audit import Audit, AuditedCall
 from dynogate.telemetry.logs import get_logger
 from dynogate.telemetry.metrics import Metrics
-from dynogate.tools.context import ToolContext
+from dynogate.tools.context import RichOutput, ToolContext, ToolOutput
+from dynogate.tools.inputs import InputRequired
 from dynogate.tools.registry import Tool
-from dynogate.wire.results import tool_result
+from dynogate.wire.results import content_result, tool_result
 
 log = get_logger(__name__)
 
@@ -24,21 +27,31 @@ fail."""
 
 
 async def call_tool(
-    tool: Tool, arguments: bytes, context: ToolContext, metrics: Metrics, transport: str
+    tool: Tool,
+    arguments: bytes,
+    context: ToolContext,
+    metrics: Metrics,
+    audit: Audit,
+    transport: str,
 ) -> bytes:
-    """Run ``tool`` and encode its CallToolResult; count, time and log the call.
+    """Run ``tool`` and encode its CallToolResult; count, time and audit the call.
 
     Raises:
         DynogateError: what went wrong; a fault of ours is logged whole and told as InternalError.
+        InputRequired: the client has to be asked something first.
     """
+    audited = _audited(tool, arguments, context, audit, transport)
     start = time.perf_counter()
     outcome = "cancelled"
     metrics.in_flight.inc()
     try:
         output = await tool.call(arguments, context)
-        result = tool_result(output.text(), output.model_dump_json().encode())
+        result = _encoded(tool, output)
         outcome = "ok"
         return result
+    except InputRequired:
+        outcome = "input_required"
+        raise
     except DynogateError as error:
         outcome = str(error.code)
         raise
@@ -51,16 +64,30 @@ async def call_tool(
     finally:
         elapsed = time.perf_counter() - start
         metrics.in_flight.dec()
-        metrics.calls.labels(tool.name, transport, outcome).inc()
-        metrics.seconds.labels(tool.name, transport).observe(elapsed)
-        if tool.scope == "tools:execute":
-            log.info(
-                "tool executed",
-                tool=tool.name,
-                principal=context.principal,
-                credential=context.credential,
-                client_id=context.client_id,
-                transport=transport,
-                outcome=outcome,
-                seconds=round(elapsed, 3),
-            )
+        metrics.calls[tool.name, transport, outcome].inc()
+        metrics.seconds[tool.name, transport].observe(elapsed)
+        if audited is not None:
+            audit.end(audited, outcome, elapsed)
+
+
+def _audited(
+    tool: Tool, arguments: bytes, context: ToolContext, audit: Audit, transport: str
+) -> AuditedCall | None:
+    """Write down that the call begins, where it is one that executes."""
+    if tool.scope != "tools:execute":
+        return None
+    return audit.begin(
+        tool.name,
+        transport,
+        arguments,
+        principal=context.principal,
+        credential=context.credential,
+        client_id=context.client_id,
+    )
+
+
+def _encoded(tool: Tool, output: ToolOutput) -> bytes:
+    structured = output.model_dump_json().encode()
+    if tool.rich:
+        return content_result(cast(RichOutput, output).blocks(), structured)
+    return tool_result(output.text(), structured)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dynogate.errors import DynogateError, NotAcceptable
-from dynogate.mcp.exchange import Request
+from dynogate.mcp.exchange import NO_CHANNEL, Request
 from dynogate.mcp.router import Router
-from dynogate.tools.context import DEAF
+from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.transports.responses import Headers, Send, error_headers, send_json, status_of
 from dynogate.transports.stream import Stream, send_stream
 from dynogate.wire import jsonrpc, mcp
@@ -26,9 +26,9 @@ class StreamChannel:
         """Send a notification."""
         self._stream.put(mcp.notification(method, params))
 
-    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+    async def ask(self, request: InputRequest) -> Answer:
         """Refuse: nothing can be asked while a request of this era is served."""
-        return await DEAF.ask(method, params)
+        return await NO_CHANNEL.ask(request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dynogate.errors import (
     InsufficientScope,
     InvalidParams,
     MethodNotAllowed,
+    RateLimited,
     Unauthenticated,
 )
 
@@ -40,14 +41,21 @@ def status_of(error: DynogateError) -> int:
 def error_headers(error: DynogateError) -> Headers:
     """What an error says in headers, besides its status.
 
-    ``Retry-After`` in whole seconds where it knows when to come back; ``WWW-Authenticate`` where
-    another credential would help (RFC 6750, section 3; RFC 9728, section 5.1); ``Allow`` where
-    another method would (RFC 9110, section 15.5.6).
+    ``Retry-After`` in whole seconds where it knows when to come back, and which limit was reached
+    (draft-ietf-httpapi-ratelimit-headers-11); ``WWW-Authenticate`` where another credential would
+    help (RFC 6750, section 3; RFC 9728, section 5.1); ``Allow`` where another method would
+    (RFC 9110, section 15.5.6).
     """
     if isinstance(error, MethodNotAllowed):
         return [(b"allow", ", ".join(error.allowed).encode())]
     if isinstance(error, Busy):
-        return [(b"retry-after", str(max(1, math.ceil(error.retry_after))).encode())]
+        seconds = str(max(1, math.ceil(error.retry_after)))
+        headers = [(b"retry-after", seconds.encode())]
+        if isinstance(error, RateLimited):
+            told = f'"{error.policy}";r=0;t={seconds}'
+            headers.append((b"ratelimit-policy", error.policies.encode()))
+            headers.append((b"ratelimit", told.encode()))
+        return headers
     if isinstance(error, Unauthenticated):
         return [_challenge(error=error.reason, resource_metadata=error.resource_metadata)]
     if isinstance(error, InsufficientScope):

@@ -8,7 +8,6 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from dynogate.errors import (
-    Busy,
     ClientGone,
     DynogateError,
     InvalidRequest,
@@ -49,20 +48,16 @@ class StreamableEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        self._gateway.total_requests += 1
         try:
-            status = await self._serve(scope, receive, send)
+            await self._serve(scope, receive, send)
         except ClientGone:
-            status = ClientGone.status
+            return
         except DynogateError as error:
-            status = await send_error(send, getattr(error, "request_id", jsonrpc.NULL_ID), error)
-        self._gateway.metrics.requests.labels(TRANSPORT, status).inc()
+            await send_error(send, getattr(error, "request_id", jsonrpc.NULL_ID), error)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
         gateway = self._gateway
         caller = await gateway.identify(scope)
-        if gateway.draining:
-            raise Busy("this gateway is shutting down", retry_after=1.0)
         if scope["method"] != "POST":
             raise MethodNotAllowed(
                 f"/mcp takes no {scope['method']}; send requests by POST", allowed=("POST",)
