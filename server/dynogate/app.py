@@ -16,7 +16,7 @@ from dynogate.guards.body import BodyGuard
 from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
-from dynogate.jobs.records import owner_is_alive
+from dynogate.jobs.records import owner_is_alive, this_owner
 from dynogate.jobs.sandbox import sandbox_problem
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
@@ -26,6 +26,7 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
@@ -34,6 +35,7 @@ from dynogate.telemetry.pulse import Pulse
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc, streamable
 from dynogate.transports.front import Front
@@ -82,6 +84,12 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
+    tasks = TaskTable(
+        database,
+        keep_us=round(settings.task_ttl_sec * 1_000_000),
+        max_per_principal=settings.max_tasks,
+        owner_is_alive=owner_is_alive,
+    )
     metrics = Metrics(settings.run_dir)
     guards = build_guards(settings, KeyTable(database), metrics)
     changes = Changes()
@@ -120,17 +128,21 @@ def build_app(settings: Settings) -> Starlette:
         },
         changes=changes,
         audit=Audit(settings.audit_path),
+        tasks=TaskRunner(tasks, this_owner(), patience_sec=settings.task_ttl_sec),
+        secret=shared_secret(database, "request_state"),
     )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         lost = await asyncio.to_thread(records.lost, owner_is_alive)
+        lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
             sandboxed=sandboxed,
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
+            lost_tasks=lost_tasks,
         )
         watcher = asyncio.create_task(watch_lists(gateway))
         pulse = Pulse(metrics)
@@ -142,6 +154,7 @@ def build_app(settings: Settings) -> Starlette:
             watcher.cancel()
             pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
+            await gateway.tasks.close()
             await guards.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()

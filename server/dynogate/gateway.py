@@ -14,9 +14,18 @@ from dynogate.settings import Settings
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.changes import Changes
-from dynogate.tools.context import DEAF, Client, Progress, Services, ToolContext, no_progress
+from dynogate.tools.context import (
+    DEAF,
+    Client,
+    Deferral,
+    Progress,
+    Services,
+    ToolContext,
+    no_progress,
+)
 from dynogate.tools.dispatch import call_tool
 from dynogate.tools.registry import Registry, Tool
+from dynogate.tools.tasks import TaskRunner
 
 
 @dataclass(slots=True)
@@ -28,6 +37,8 @@ class Gateway:
         store_figures: how much the store holds, for ``/status``.
         changes: news of what clients may have asked to be told.
         audit: where calls of tools that execute are written down.
+        tasks: calls that outlive their request.
+        secret: what the processes of this gateway have in common, and nobody else.
         drain: whether the process shuts down, and what is under way.
     """
 
@@ -42,6 +53,8 @@ class Gateway:
     store_figures: Callable[[], dict[str, int]]
     changes: Changes
     audit: Audit
+    tasks: TaskRunner
+    secret: bytes
     started: float = field(default_factory=time.monotonic)
     drain: Drain = field(default_factory=Drain)
 
@@ -63,6 +76,7 @@ class Gateway:
         client_id: str | None = None,
         progress: Progress = no_progress,
         client: Client = DEAF,
+        deferral: Deferral | None = None,
     ) -> bytes:
         """Run ``tool`` for ``caller``: the one way to a tool, from every transport.
 
@@ -72,7 +86,9 @@ class Gateway:
         Raises:
             DynogateError: what the guards or the tool have to say.
         """
-        context = self.context(caller, client_id=client_id, progress=progress, client=client)
+        context = self.context(
+            caller, client_id=client_id, progress=progress, client=client, deferral=deferral
+        )
         return await self.guards.run(
             tool,
             caller,
@@ -87,6 +103,7 @@ class Gateway:
         client_id: str | None = None,
         progress: Progress = no_progress,
         client: Client = DEAF,
+        deferral: Deferral | None = None,
     ) -> ToolContext:
         """What tools, and those who read resources and write prompts, are given."""
         return ToolContext(
@@ -97,4 +114,5 @@ class Gateway:
             services=self.services,
             progress=progress,
             client=client,
+            deferral=deferral,
         )

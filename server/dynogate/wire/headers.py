@@ -21,7 +21,14 @@ _INTEGER = re.compile(r"(-?\d{1,64})(\.0+)?")
 _MARK = "x-mcp-header"
 
 # The methods whose Mcp-Name repeats a member of the params, and which.
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "task_id",
+    "tasks/update": "task_id",
+    "tasks/cancel": "task_id",
+}
 
 
 @dataclass(slots=True)
