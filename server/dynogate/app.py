@@ -125,7 +125,7 @@ def build_app(settings: Settings) -> Starlette:
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
         )
-        pulse = Pulse(metrics)
+        pulse = Pulse(metrics, guards.beat)
         try:
             with draining_first(gateway):
                 yield

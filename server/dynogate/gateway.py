@@ -72,7 +72,7 @@ class Gateway:
         context = ToolContext(
             principal=caller.principal,
             credential=caller.credential,
-            client_id=client_id,
+            client_id=client_id or caller.client_id,
             jobs=self.jobs,
             services=self.services,
             progress=progress,
