@@ -171,7 +171,7 @@ async def test_a_queued_call_that_fails_at_once_lets_the_next_in() -> None:
     calls.go.set()
     with pytest.raises(ValueError, match="wrong"):
         await failing
-    assert await asyncio.gather(first, last) == ["a", "c"]
+    assert [await first, await last] == ["a", "c"]
 
 
 async def test_a_caller_has_so_many_places_and_no_more() -> None:
