@@ -144,6 +144,12 @@ class Settings(BaseSettings):
         description="Share of requests that are logged one by one: 0 none, 1 all, 0.01 one in a "
         "hundred. Above 0, every answer with status 500 or more is logged.",
     )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to; "
+        "default: `OTEL_EXPORTER_OTLP_ENDPOINT`, and no traces without that. Needs the extra "
+        "`otel`.",
+    )
     audit_file: Path | None = Field(
         default=None,
         description="File that tells who had what executed; default: `audit.jsonl` in the data "
