@@ -31,6 +31,7 @@ from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.telemetry.pulse import Pulse
+from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
@@ -121,6 +122,7 @@ def build_app(settings: Settings) -> Starlette:
         },
         changes=changes,
         audit=Audit(settings.audit_path),
+        traces=build_traces(settings),
     )
 
     mcp = StreamableEndpoint(gateway, Router(gateway))
@@ -137,7 +139,7 @@ def build_app(settings: Settings) -> Starlette:
         )
         watching = asyncio.create_task(watch_lists(gateway))
         sweeping = asyncio.create_task(mcp.run())
-        pulse = Pulse(metrics)
+        pulse = Pulse(metrics, guards.beat)
         try:
             with draining_first(gateway):
                 yield
@@ -150,6 +152,8 @@ def build_app(settings: Settings) -> Starlette:
             await guards.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()
+            if gateway.traces is not None:
+                await asyncio.to_thread(gateway.traces.close)
             metrics.close()
 
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
@@ -162,7 +166,8 @@ def build_app(settings: Settings) -> Starlette:
             gateway.drain,
             metrics,
             {"/mcp": HTTP, "/mcp/tools/call": rpc.TRANSPORT},
-            access,
+            access=access,
+            traces=gateway.traces,
         ),
         {"/mcp": mcp, "/mcp/tools/call": calls},
         routes=[
