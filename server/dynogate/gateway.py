@@ -9,6 +9,7 @@ from dynogate.guards.body import BodyGuard
 from dynogate.guards.caller import Caller
 from dynogate.guards.chain import Guards
 from dynogate.guards.drain import Drain
+from dynogate.guards.readiness import Readiness
 from dynogate.jobs.queue import JobQueue
 from dynogate.settings import Settings
 from dynogate.telemetry.audit import Audit
@@ -27,7 +28,7 @@ class Gateway:
     """One process of the gateway.
 
     Attributes:
-        checks: what readiness depends on, by name; each raises a DynogateError where it fails.
+        readiness: how the things are that serving calls depends on.
         store_figures: how much the store holds, for ``/status``.
         changes: news of what clients may have asked to be told.
         audit: where calls of tools that execute are written down.
@@ -42,13 +43,13 @@ class Gateway:
     metrics: Metrics
     guards: Guards
     body: BodyGuard
-    checks: Mapping[str, Callable[[], None]]
+    readiness: Readiness
+    drain: Drain
     store_figures: Callable[[], dict[str, int]]
     changes: Changes
     audit: Audit
     traces: "Traces | None" = None
     started: float = field(default_factory=time.monotonic)
-    drain: Drain = field(default_factory=Drain)
 
     async def identify(self, scope: Mapping[str, Any]) -> Caller:
         """Who sent a request with this ASGI scope; every transport asks this first.
