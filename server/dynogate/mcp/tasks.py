@@ -107,6 +107,8 @@ async def call(
             progress=deferred.progress,
             client=deferred,
             deferral=deferred.defer,
+            version=request.version,
+            parent=request.message.head.meta.trace_parent(),
         )
 
     made = await gateway.tasks.call(

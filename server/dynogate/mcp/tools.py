@@ -45,6 +45,8 @@ def methods(gateway: Gateway) -> list[Method]:
                 request.transport,
                 progress=request.progress(),
                 client=request.client(),
+                version=request.version,
+                parent=head.meta.trace_parent(),
             )
         except DynogateError as error:
             told = failed(error)
