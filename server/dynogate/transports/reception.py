@@ -81,14 +81,19 @@ class Reception:
         """Have ``app`` serve one request, and see it out."""
         name = self._name(scope["headers"])
         request_id.set(name.decode())
-        visit = Visit(name, send, self._drain)
+        drain = self._drain
+        visit = Visit(name, send, drain)
         way = self._ways.get(scope["path"], PROBE) if scope["type"] == "http" else "ws"
         began = time.perf_counter() if self._access is not None else 0.0
         try:
             if way is PROBE:
                 await app(scope, receive, visit.send)
             else:
-                await self._hold(app, scope, receive, visit)
+                drain.enter()
+                try:
+                    await app(scope, receive, visit.send)
+                finally:
+                    drain.leave()
         except DynogateError as error:
             await self._refuse(scope, visit, error)
         except Exception:
@@ -101,13 +106,6 @@ class Reception:
             self._count[way, _STATUSES[status]].inc()
             if self._access is not None:
                 self._access.tell(scope, way, status, time.perf_counter() - began)
-
-    async def _hold(self, app: ASGIApp, scope: Scope, receive: Receive, visit: Visit) -> None:
-        self._drain.enter()
-        try:
-            await app(scope, receive, visit.send)
-        finally:
-            self._drain.leave()
 
     def _name(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """What the client calls the request, if that can be written into a log, or a new name."""
