@@ -1,7 +1,7 @@
 """The one place where the gateway's parts are wired together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 
 from starlette.applications import Starlette
@@ -13,11 +13,14 @@ from starlette.routing import Route
 from dynogate.errors import ConfigurationError, DynogateError
 from dynogate.gateway import Gateway
 from dynogate.guards.body import BodyGuard
+from dynogate.guards.drain import Drain
+from dynogate.guards.readiness import Check, Readiness, in_thread
 from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive
-from dynogate.jobs.sandbox import sandbox_problem
+from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
+from dynogate.jobs.scratch import check_room
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
@@ -31,6 +34,7 @@ from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.telemetry.pulse import Pulse
+from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
@@ -85,6 +89,8 @@ def build_app(settings: Settings) -> Starlette:
     metrics = Metrics(settings.run_dir)
     guards = build_guards(settings, KeyTable(database), metrics)
     changes = Changes()
+    audit = Audit(settings.audit_path)
+    drain = Drain()
     gateway = Gateway(
         settings=settings,
         registry=load_registry(settings.toolsets),
@@ -113,13 +119,24 @@ def build_app(settings: Settings) -> Starlette:
         metrics=metrics,
         guards=guards,
         body=BodyGuard(max_bytes=settings.max_body_bytes, timeout_sec=settings.body_timeout_sec),
-        checks={"store": database.ping},
+        readiness=Readiness(
+            {
+                "store": Check(in_thread(database.ping)),
+                "sandbox": Check(in_thread(_sandbox_check(sandboxed)), every_sec=30.0),
+                "jobs": Check(in_thread(check_room)),
+                "audit": Check(audit.check),
+                **guards.checks(),
+            },
+            drain,
+        ),
+        drain=drain,
         store_figures=lambda: {
             "profiles": storage.count(),
             "size_bytes": storage.size_bytes(),
         },
         changes=changes,
-        audit=Audit(settings.audit_path),
+        audit=audit,
+        traces=build_traces(settings),
     )
 
     @asynccontextmanager
@@ -133,7 +150,7 @@ def build_app(settings: Settings) -> Starlette:
             lost_jobs=lost,
         )
         watcher = asyncio.create_task(watch_lists(gateway))
-        pulse = Pulse(metrics)
+        pulse = Pulse(metrics, guards.beat)
         try:
             with draining_first(gateway):
                 yield
@@ -145,6 +162,8 @@ def build_app(settings: Settings) -> Starlette:
             await guards.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()
+            if gateway.traces is not None:
+                await asyncio.to_thread(gateway.traces.close)
             metrics.close()
 
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
@@ -158,7 +177,8 @@ def build_app(settings: Settings) -> Starlette:
             gateway.drain,
             metrics,
             {"/mcp": streamable.TRANSPORT, "/mcp/tools/call": rpc.TRANSPORT},
-            access,
+            access=access,
+            traces=gateway.traces,
         ),
         {"/mcp": mcp, "/mcp/tools/call": calls},
         routes=[
@@ -191,6 +211,18 @@ def _sandboxed(settings: Settings) -> bool:
             "Install bubblewrap, or set DYNOGATE_SANDBOX=auto"
         )
     return problem is None
+
+
+def _sandbox_check(sandboxed: bool) -> Callable[[], str | None]:
+    def look() -> str | None:
+        if not sandboxed:
+            return "off"
+        problem = try_sandbox()
+        if problem is not None:
+            raise ConfigurationError(problem)
+        return None
+
+    return look
 
 
 def open_database(settings: Settings) -> Database:

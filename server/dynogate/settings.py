@@ -104,6 +104,36 @@ class Settings(BaseSettings):
     body_timeout_sec: float = Field(
         default=20.0, gt=0, description="Time a client has to send its request body."
     )
+    call_timeout_sec: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest that a call of a quick tool may take; beyond it the call gets 504. "
+        "A client may ask for less (`X-Request-Timeout`, in seconds).",
+    )
+    max_concurrent_calls: int = Field(
+        default=256,
+        ge=1,
+        description="Calls of quick tools that wait for something at once, in each server process; "
+        "fewer are let in where they slow each other.",
+    )
+    max_queued_calls: int = Field(
+        default=256,
+        ge=0,
+        description="Calls of quick tools that may wait to be let in, for a second at most; beyond "
+        "it a call gets 503.",
+    )
+    max_concurrent_per_client: int = Field(
+        default=20,
+        ge=1,
+        description="Calls that one caller may have under way, quick and costly ones apart, in "
+        "each server process; beyond it a call gets 429.",
+    )
+    shed_lag_sec: float = Field(
+        default=0.25,
+        gt=0,
+        description="How late the event loop may be; while it is later, a growing part of all "
+        "calls gets 503.",
+    )
     shutdown_grace_sec: float = Field(
         default=10.0, ge=0, description="Time in-flight calls have to finish at shutdown."
     )
@@ -113,6 +143,12 @@ class Settings(BaseSettings):
         le=1.0,
         description="Share of requests that are logged one by one: 0 none, 1 all, 0.01 one in a "
         "hundred. Above 0, every answer with status 500 or more is logged.",
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to; "
+        "default: `OTEL_EXPORTER_OTLP_ENDPOINT`, and no traces without that. Needs the extra "
+        "`otel`.",
     )
     audit_file: Path | None = Field(
         default=None,

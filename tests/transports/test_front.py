@@ -25,7 +25,7 @@ async def long(_: Request) -> Response:
 @pytest.fixture(scope="module")
 def front() -> Iterator[Live]:
     routes = [Route("/call", short, methods=["POST"]), Route("/other", long, methods=["POST"])]
-    reception = Reception(Drain(), Metrics(), {"/call": "rpc"}, None)
+    reception = Reception(Drain(), Metrics(), {"/call": "rpc"})
     with in_process(Front(reception, {"/call": short}, routes=routes)) as live:
         yield live
 

@@ -145,7 +145,7 @@ class _Catalogue:
         place, inner = (0, None) if cursor is None else self._place(cursor)
         found = list(self._plain) if cursor is None else []
         answer: dict[str, object] = {"resources": found}
-        if place < len(self._paged):
+        while place < len(self._paged):
             resource, page_of = self._paged[place]
             page = await page_of(self._gateway.context(request.caller), inner)
             found += [
@@ -159,8 +159,11 @@ class _Catalogue:
             ]
             if page.next_cursor is not None:
                 answer["nextCursor"] = f"{place}.{page.next_cursor}"
-            elif place + 1 < len(self._paged):
-                answer["nextCursor"] = f"{place + 1}."
+                break
+            place, inner = place + 1, None
+            if page.entries and place < len(self._paged):
+                answer["nextCursor"] = f"{place}."
+                break
         return encode(answer)
 
     def _place(self, cursor: str) -> tuple[int, str | None]:

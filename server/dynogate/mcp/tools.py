@@ -38,6 +38,8 @@ def methods(gateway: Gateway) -> list[Method]:
                 request.transport,
                 progress=request.progress(),
                 client=request.client(),
+                version=request.version,
+                parent=head.meta.trace_parent(),
             )
         except DynogateError as error:
             if _is_the_tools(error, request):

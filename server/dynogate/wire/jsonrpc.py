@@ -196,7 +196,16 @@ def success(request_id: Raw, result: bytes) -> bytes:
 
 def failure(request_id: Raw, error: DynogateError) -> bytes:
     """The response that carries ``error``."""
-    return _encoder.encode(_Failure(_Error(error.code, error.message, error.data), request_id))
+    return _encoder.encode(_Failure(_error(error), request_id))
+
+
+def error_object(error: DynogateError) -> bytes:
+    """The ``error`` member of that response alone."""
+    return _encoder.encode(_error(error))
+
+
+def _error(error: DynogateError) -> _Error:
+    return _Error(error.code, error.message, error.data)
 
 
 def batch(responses: list[bytes]) -> bytes:

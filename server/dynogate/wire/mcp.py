@@ -47,6 +47,15 @@ class Meta(msgspec.Struct, frozen=True):
     )
     log_level: LogLevel | _Unset = msgspec.field(default=_UNSET, name=_PREFIX + "logLevel")
     progress_token: str | int | _Unset = msgspec.field(default=_UNSET, name="progressToken")
+    traceparent: object = None
+    tracestate: object = None
+
+    def trace_parent(self) -> dict[str, str] | None:
+        """Where the client's trace stands (W3C trace context), as far as it tells in strings."""
+        if self.traceparent is None:
+            return None
+        members = {"traceparent": self.traceparent, "tracestate": self.tracestate}
+        return {name: value for name, value in members.items() if isinstance(value, str)}
 
 
 NO_META = Meta()
