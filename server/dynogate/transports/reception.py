@@ -92,8 +92,7 @@ class Reception:
         """Have ``app`` serve one request, and see it out."""
         name = self._name(scope["headers"])
         request_id.set(name.decode())
-        drain = self._drain
-        visit = Visit(name, send, drain)
+        visit = Visit(name, send, self._drain)
         way = self._ways.get(scope["path"], PROBE) if scope["type"] == "http" else "ws"
         began = time.perf_counter() if self._access is not None else 0.0
         try:
@@ -117,11 +116,11 @@ class Reception:
             if way is PROBE:
                 await app(scope, receive, visit.send)
             else:
-                drain.enter()
+                self._drain.enter()
                 try:
                     await app(scope, receive, visit.send)
                 finally:
-                    drain.leave()
+                    self._drain.leave()
         except DynogateError as error:
             await self._refuse(scope, visit, error)
         except Exception:
