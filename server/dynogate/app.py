@@ -39,8 +39,9 @@ from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
-from dynogate.transports import rpc, streamable
+from dynogate.transports import rpc
 from dynogate.transports.front import Front
+from dynogate.transports.posted import HTTP
 from dynogate.transports.probes import Probes
 from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.reception import Reception
@@ -139,6 +140,8 @@ def build_app(settings: Settings) -> Starlette:
         traces=build_traces(settings),
     )
 
+    mcp = StreamableEndpoint(gateway, Router(gateway))
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         lost = await asyncio.to_thread(records.lost, owner_is_alive)
@@ -149,14 +152,16 @@ def build_app(settings: Settings) -> Starlette:
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
         )
-        watcher = asyncio.create_task(watch_lists(gateway))
+        watching = asyncio.create_task(watch_lists(gateway))
+        sweeping = asyncio.create_task(mcp.run())
         pulse = Pulse(metrics, guards.beat)
         try:
             with draining_first(gateway):
                 yield
         finally:
             gateway.drain.begin()
-            watcher.cancel()
+            watching.cancel()
+            sweeping.cancel()
             pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await guards.close()
@@ -169,14 +174,13 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
     metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
-    mcp = StreamableEndpoint(gateway, Router(gateway))
     calls = RpcEndpoint(gateway)
     access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
         Reception(
             gateway.drain,
             metrics,
-            {"/mcp": streamable.TRANSPORT, "/mcp/tools/call": rpc.TRANSPORT},
+            {"/mcp": HTTP, "/mcp/tools/call": rpc.TRANSPORT},
             access=access,
             traces=gateway.traces,
         ),

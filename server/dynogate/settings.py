@@ -192,6 +192,25 @@ class Settings(BaseSettings):
         "rate limits of all of them; `dynogate serve` makes one of its own, another process "
         "manager must name one.",
     )
+    max_sessions: int = Field(
+        default=10_000,
+        ge=1,
+        description="MCP sessions (of clients before 2026-07-28) in each server process.",
+    )
+    max_sessions_per_client: int = Field(
+        default=2_000,
+        ge=1,
+        description="MCP sessions of one principal; beyond it, its oldest idle one ends.",
+    )
+    session_idle_sec: float = Field(
+        default=1_800.0, gt=0, description="Time without use after which an MCP session ends."
+    )
+    client_answer_timeout_sec: float = Field(
+        default=300.0,
+        gt=0,
+        description="Time an MCP client has to answer what a tool asks it (elicitation, sampling, "
+        "roots) in a session.",
+    )
     toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Further toolsets to load (`package.module:attribute`, comma-separated), "
