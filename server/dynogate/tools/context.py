@@ -1,8 +1,10 @@
 """What a tool is given besides its arguments."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from typing import ClassVar, Protocol, TypeVar, cast
+
+import msgspec
+from pydantic_core import SchemaSerializer
 
 from dynogate.errors import MissingCapability
 from dynogate.jobs.queue import JobHandle, JobQueue
@@ -75,8 +77,7 @@ class Client:
 DEAF = Client()
 
 
-@dataclass(frozen=True, slots=True)
-class ToolContext:
+class ToolContext(msgspec.Struct, frozen=True):
     """The call a tool serves.
 
     Attributes:
@@ -122,8 +123,7 @@ class ToolContext:
 class ToolOutput(Protocol):
     """What a tool returns: a Pydantic model that can also tell itself as text."""
 
-    def model_dump_json(self) -> str:
-        """The structured content, as JSON."""
+    __pydantic_serializer__: ClassVar[SchemaSerializer]
 
     def text(self) -> str:
         """The same for a reader."""

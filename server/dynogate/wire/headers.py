@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -31,8 +31,7 @@ _NAMED = {
 }
 
 
-@dataclass(slots=True)
-class McpHeaders:
+class McpHeaders(msgspec.Struct):
     """The MCP headers of one HTTP request, as they came; None where there is none."""
 
     version: str | None = None
@@ -41,7 +40,7 @@ class McpHeaders:
     session: str | None = None
     last_event_id: str | None = None
     accept: str = "*/*"
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = {}
 
 
 _FIELDS = {
