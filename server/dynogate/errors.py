@@ -15,7 +15,7 @@
     │   ├── MissingCapability     -32021, 400
     │   ├── UnsupportedVersion    -32022, 400
     │   ├── UnknownSession         1440, 404
-    │   ├── MethodNotAllowed       1405, 405
+    │   ├── MethodNotAllowed       1405, 405 (knows the methods)
     │   ├── NotAcceptable          1406, 406
     │   ├── BodyTimeout            1408, 408
     │   ├── BodyTooLarge           1413, 413
@@ -38,6 +38,7 @@
     │   ├── ToolCancelled          1499, 499
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
+    │   └── RateLimited            1429, 429 (knows the limits)
     ├── StoreUnavailable           1507, 503
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
@@ -114,7 +115,7 @@ class InternalError(RequestError):
 
 
 class UnknownResource(RequestError):
-    """MCP asked for a resource or a prompt that is not there."""
+    """MCP asked for a resource, a prompt or a task that is not there."""
 
     code, status = -32602, 400
 
@@ -144,9 +145,17 @@ class UnknownSession(RequestError):
 
 
 class MethodNotAllowed(RequestError):
-    """The HTTP method is not one that this way in takes."""
+    """The HTTP method is not one that this way in takes.
+
+    Attributes:
+        allowed: those that it takes.
+    """
 
     code, status = 1405, 405
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class NotAcceptable(RequestError):
@@ -298,7 +307,7 @@ class ToolTimedOut(ToolError):
 
 
 class Busy(DynogateError):
-    """The queue is full.
+    """There is more to do than can be done in time: a queue is full, or calls are being shed.
 
     Attributes:
         retry_after: seconds until a place is likely, for the Retry-After header.
@@ -309,6 +318,23 @@ class Busy(DynogateError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message, data={"retry_after": retry_after})
         self.retry_after = retry_after
+
+
+class RateLimited(Busy):
+    """The caller, or all callers together, reached a limit of calls; nothing was run.
+
+    Attributes:
+        policy: the name of the limit.
+        policies: every limit of such calls, as the RateLimit-Policy header has them.
+    """
+
+    code, status = 1429, 429
+
+    def __init__(self, message: str, *, retry_after: float, policy: str, policies: str) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.data = {"retry_after": round(retry_after, 3), "policy": policy}
+        self.policy = policy
+        self.policies = policies
 
 
 class StoreUnavailable(DynogateError):

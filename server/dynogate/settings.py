@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dynogate.errors import ConfigurationError
 
 ENV_PREFIX = "DYNOGATE_"
+_REDIS = ("redis://", "rediss://", "unix://")
 
 
 def default_data_dir() -> Path:
@@ -96,6 +97,18 @@ class Settings(BaseSettings):
     max_queued_jobs: int = Field(
         default=64, ge=0, description="Jobs that wait for a place; beyond it a call gets 503."
     )
+    task_ttl_sec: float = Field(
+        default=3600.0,
+        ge=1,
+        le=30 * 86_400,
+        description="Time that the result of a task (a long call that its MCP client comes back "
+        "for) is kept after its end, and that a task waits for an answer.",
+    )
+    max_tasks: int = Field(
+        default=1000,
+        ge=1,
+        description="Tasks kept for each client, running or ended; beyond it a call gets 503.",
+    )
     max_body_bytes: int = Field(
         default=4 * 2**20, ge=1024, description="Largest request body; beyond it a call gets 413."
     )
@@ -103,16 +116,112 @@ class Settings(BaseSettings):
     body_timeout_sec: float = Field(
         default=20.0, gt=0, description="Time a client has to send its request body."
     )
+    call_timeout_sec: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest that a call of a quick tool may take; beyond it the call gets 504. "
+        "A client may ask for less (`X-Request-Timeout`, in seconds).",
+    )
+    max_concurrent_calls: int = Field(
+        default=256,
+        ge=1,
+        description="Calls of quick tools that wait for something at once, in each server process; "
+        "fewer are let in where they slow each other.",
+    )
+    max_queued_calls: int = Field(
+        default=256,
+        ge=0,
+        description="Calls of quick tools that may wait to be let in, for a second at most; beyond "
+        "it a call gets 503.",
+    )
+    max_concurrent_per_client: int = Field(
+        default=20,
+        ge=1,
+        description="Calls that one caller may have under way, quick and costly ones apart, in "
+        "each server process; beyond it a call gets 429.",
+    )
+    shed_lag_sec: float = Field(
+        default=0.25,
+        gt=0,
+        description="How late the event loop may be; while it is later, a growing part of all "
+        "calls gets 503.",
+    )
     shutdown_grace_sec: float = Field(
         default=10.0, ge=0, description="Time in-flight calls have to finish at shutdown."
     )
-    rate_limit: Literal["off"] = Field(
-        default="off", description="Rate limiting; `off` is all there is so far."
+    access_log: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of requests that are logged one by one: 0 none, 1 all, 0.01 one in a "
+        "hundred. Above 0, every answer with status 500 or more is logged.",
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to; "
+        "default: `OTEL_EXPORTER_OTLP_ENDPOINT`, and no traces without that. Needs the extra "
+        "`otel`.",
+    )
+    audit_file: Path | None = Field(
+        default=None,
+        description="File that tells who had what executed; default: `audit.jsonl` in the data "
+        "directory.",
+    )
+    rate_limit: str = Field(
+        default="100/second;3000/minute",
+        description="How often one caller may call quick tools (`COUNT/UNIT`, separated by `;`); "
+        "`off` switches off every limit of what one caller, or all, may do.",
+    )
+    rate_limit_costly: str = Field(
+        default="10/second;300/minute",
+        description="How often one caller may call tools that run programs; `off` for no limit.",
+    )
+    rate_limit_overall: str = Field(
+        default="1000/second",
+        description="How often all callers together may call quick tools; `off` for no limit.",
+    )
+    rate_limit_costly_overall: str = Field(
+        default="100/second",
+        description="How often all callers together may call tools that run programs; `off` for "
+        "no limit.",
+    )
+    rate_limit_storage: str = Field(
+        default="memory",
+        description="Where calls are counted: `memory` (of this machine, for all its workers), or "
+        "the URL of a Redis that several machines share (`redis://...`).",
+    )
+    rate_limit_when_down: Literal["open", "closed"] = Field(
+        default="open",
+        description="While that Redis is out of reach: `open` counts in this machine's memory, "
+        "`closed` refuses calls.",
+    )
+    rate_limit_timeout_sec: float = Field(
+        default=0.1, gt=0, le=10, description="Longest that a call waits for that Redis."
     )
     run_dir: Path | None = Field(
         default=None,
-        description="Directory where server processes that share a port meet, for metrics of all "
-        "of them; `dynogate serve` makes one of its own, another process manager must name one.",
+        description="Directory where server processes that share a port meet, for metrics and "
+        "rate limits of all of them; `dynogate serve` makes one of its own, another process "
+        "manager must name one.",
+    )
+    max_sessions: int = Field(
+        default=10_000,
+        ge=1,
+        description="MCP sessions (of clients before 2026-07-28) in each server process.",
+    )
+    max_sessions_per_client: int = Field(
+        default=2_000,
+        ge=1,
+        description="MCP sessions of one principal; beyond it, its oldest idle one ends.",
+    )
+    session_idle_sec: float = Field(
+        default=1_800.0, gt=0, description="Time without use after which an MCP session ends."
+    )
+    client_answer_timeout_sec: float = Field(
+        default=300.0,
+        gt=0,
+        description="Time an MCP client has to answer what a tool asks it (elicitation, sampling, "
+        "roots) in a session.",
     )
     toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -131,6 +240,13 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _check_storage(cls, value: str) -> str:
+        if value != "memory" and not value.startswith(_REDIS):
+            raise ValueError(f"must be 'memory' or begin with one of {', '.join(_REDIS)}")
         return value
 
     @field_validator("roots", mode="before")
@@ -154,6 +270,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dynogate.db'}"
+
+    @property
+    def audit_path(self) -> Path:
+        """Where the audit is written."""
+        return self.audit_file or self.data_dir / "audit.jsonl"
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes to read back."""

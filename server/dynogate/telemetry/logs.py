@@ -2,9 +2,17 @@
 
 import logging
 import sys
-from typing import Literal
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any, Literal
 
 import structlog
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that is being served; every line that is logged meanwhile tells it."""
+
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""The OpenTelemetry trace it belongs to, where there is one."""
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
@@ -15,6 +23,7 @@ def configure(level: Level, log_format: Format) -> None:
     console = sys.stderr.isatty() if log_format == "auto" else log_format == "console"
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -41,6 +50,14 @@ def configure(level: Level, log_format: Format) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # tells of every look at the schema
+
+
+def _with_request(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for variable in (request_id, trace_id):
+        value = variable.get()
+        if value is not None:
+            event[variable.name] = value
+    return event
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

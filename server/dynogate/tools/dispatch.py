@@ -3,7 +3,15 @@
 import time
 from typing import cast
 
-from dynogate.errors import DynogateError, InternalError
+from dynogate.errors import (
+    Busy,
+    DynogateError,
+    InsufficientScope,
+    InternalError,
+    StoreUnavailable,
+    UnknownTool,
+)
+from dynogate.telemetry.audit import Audit, AuditedCall
 from dynogate.telemetry.logs import get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.context import RichOutput, ToolContext, ToolOutput
@@ -13,16 +21,26 @@ from dynogate.wire.results import content_result, tool_result
 
 log = get_logger(__name__)
 
+NOT_THE_TOOL = (Busy, StoreUnavailable, InternalError, UnknownTool, InsufficientScope)
+"""Told as protocol errors even to ``tools/call``: the gateway could not serve, the tool did not
+fail."""
+
 
 async def call_tool(
-    tool: Tool, arguments: bytes, context: ToolContext, metrics: Metrics, transport: str
+    tool: Tool,
+    arguments: bytes,
+    context: ToolContext,
+    metrics: Metrics,
+    audit: Audit,
+    transport: str,
 ) -> bytes:
-    """Run ``tool`` and encode its CallToolResult; count, time and log the call.
+    """Run ``tool`` and encode its CallToolResult; count, time and audit the call.
 
     Raises:
         DynogateError: what went wrong; a fault of ours is logged whole and told as InternalError.
         InputRequired: the client has to be asked something first.
     """
+    audited = _audited(tool, arguments, context, audit, transport)
     start = time.perf_counter()
     outcome = "cancelled"
     metrics.in_flight.inc()
@@ -48,21 +66,29 @@ async def call_tool(
         metrics.in_flight.dec()
         metrics.calls[tool.name, transport, outcome].inc()
         metrics.seconds[tool.name, transport].observe(elapsed)
-        if tool.scope == "tools:execute":
-            log.info(
-                "tool executed",
-                tool=tool.name,
-                principal=context.principal,
-                credential=context.credential,
-                client_id=context.client_id,
-                transport=transport,
-                outcome=outcome,
-                seconds=round(elapsed, 3),
-            )
+        if audited is not None:
+            audit.end(audited, outcome, elapsed)
+
+
+def _audited(
+    tool: Tool, arguments: bytes, context: ToolContext, audit: Audit, transport: str
+) -> AuditedCall | None:
+    """Write down that the call begins, where it is one that executes."""
+    if tool.scope != "tools:execute":
+        return None
+    return audit.begin(
+        tool.name,
+        transport,
+        arguments,
+        principal=context.principal,
+        credential=context.credential,
+        client_id=context.client_id,
+    )
 
 
 def _encoded(tool: Tool, output: ToolOutput) -> bytes:
-    structured = output.model_dump_json().encode()
+    # The serializer itself: model_dump_json takes longer to get to it than it works.
+    structured = output.__pydantic_serializer__.to_json(output)
     if tool.rich:
         return content_result(cast(RichOutput, output).blocks(), structured)
     return tool_result(output.text(), structured)

@@ -75,6 +75,11 @@ class Tool:
     rich: bool = False
     schema: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def costly(self) -> bool:
+        """Whether a call takes a share of the machine, and is limited as such calls are."""
+        return self.long_running or self.scope == "tools:execute"
+
     async def call(self, arguments: bytes, context: ToolContext) -> ToolOutput:
         """Validate ``arguments`` (a JSON object) and run the tool.
 
@@ -82,9 +87,7 @@ class Tool:
             InvalidParams: an argument is missing, unknown or of the wrong type.
             DynogateError: what the tool itself raises.
         """
-        given = self.read_arguments(arguments)
-        named = {name: getattr(given, name) for name in type(given).model_fields}
-        return await self.handler(context, **named)
+        return await self.handler(context, **vars(self.read_arguments(arguments)))
 
     def read_arguments(self, arguments: bytes) -> Arguments:
         """The validated arguments.
@@ -93,7 +96,8 @@ class Tool:
             InvalidParams: names each argument at fault and what was expected.
         """
         try:
-            return self.arguments.model_validate_json(arguments)
+            # The validator itself: model_validate_json takes as long again to get to it.
+            return cast(Arguments, self.arguments.__pydantic_validator__.validate_json(arguments))
         except ValidationError as error:
             raise self._invalid(error) from None
 

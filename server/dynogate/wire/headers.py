@@ -7,13 +7,13 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from dynogate.errors import HeaderMismatch
-from dynogate.wire.mcp import Message
+from dynogate.errors import HeaderMismatch, InvalidParams
+from dynogate.wire.mcp import LEGACY, MODERN, Message, unsupported
 
 _PARAM = b"mcp-param-"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110, 5.6.2
@@ -21,11 +21,17 @@ _INTEGER = re.compile(r"(-?\d{1,64})(\.0+)?")
 _MARK = "x-mcp-header"
 
 # The methods whose Mcp-Name repeats a member of the params, and which.
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "task_id",
+    "tasks/update": "task_id",
+    "tasks/cancel": "task_id",
+}
 
 
-@dataclass(slots=True)
-class McpHeaders:
+class McpHeaders(msgspec.Struct):
     """The MCP headers of one HTTP request, as they came; None where there is none."""
 
     version: str | None = None
@@ -34,7 +40,7 @@ class McpHeaders:
     session: str | None = None
     last_event_id: str | None = None
     accept: str = "*/*"
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = {}
 
 
 _FIELDS = {
@@ -59,17 +65,22 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> McpHeaders:
         if attribute is not None:
             if getattr(found, attribute) is not None:
                 raise HeaderMismatch(f"header {name.decode()} was sent more than once")
-            setattr(found, attribute, value.decode("latin-1"))
+            setattr(found, attribute, _text(value))
         elif name == b"accept":
             accepted.append(value.decode("latin-1").lower())
         elif name.startswith(_PARAM):
             parameter = name[len(_PARAM) :].decode("latin-1")
             if parameter in found.params:
                 raise HeaderMismatch(f"header Mcp-Param-{parameter} was sent more than once")
-            found.params[parameter] = value.decode("latin-1")
+            found.params[parameter] = _text(value)
     if accepted:
         found.accept = ",".join(accepted)
     return found
+
+
+def _text(value: bytes) -> str:
+    """A field's value without the whitespace around it (RFC 9110, 5.5), which servers leave in."""
+    return value.strip(b" \t").decode("latin-1")
 
 
 def accepts(headers: McpHeaders, media_type: str) -> bool:
@@ -79,17 +90,36 @@ def accepts(headers: McpHeaders, media_type: str) -> bool:
     return not wanted.isdisjoint((media_type, f"{kind}/*", "*/*"))
 
 
-def check_standard(headers: McpHeaders, message: Message, version: str) -> None:
-    """Compare the headers that every modern request has with its body.
+def claims_to_stand_alone(headers: McpHeaders, message: Message) -> bool:
+    """Whether a request is of the modern era, by its ``_meta`` or its version header.
 
-    Args:
-        version: what the body's ``_meta`` says.
+    What is of neither era is told so by :func:`check_alone`.
+    """
+    if message.head.meta.protocol_version is not msgspec.UNSET:
+        return True
+    return headers.version is not None and headers.version not in LEGACY
+
+
+def check_alone(headers: McpHeaders, message: Message) -> None:
+    """See that a modern request has all that it needs, and its headers say what its body says.
 
     Raises:
-        HeaderMismatch: one is missing or differs.
+        InvalidParams: ``_meta`` lacks something.
+        HeaderMismatch: a header is missing or differs.
+        UnsupportedVersion: the version is not one of requests that stand alone.
     """
+    meta = message.head.meta
+    version = meta.protocol_version
+    if version is msgspec.UNSET or meta.client_capabilities is msgspec.UNSET:
+        raise InvalidParams(
+            f"{message.method[:80]}: 'params' must have '_meta' with the members "
+            "'io.modelcontextprotocol/protocolVersion' and "
+            "'io.modelcontextprotocol/clientCapabilities'"
+        )
     if headers.version != version:
         raise _differs("MCP-Protocol-Version", headers.version, version)
+    if version != MODERN:
+        raise unsupported(version)
     if headers.method != message.method:
         raise _differs("Mcp-Method", headers.method, message.method)
     member = _NAMED.get(message.method)

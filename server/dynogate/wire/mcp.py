@@ -24,10 +24,13 @@ ASSUMED_VERSION = "2025-03-26"
 _PREFIX = "io.modelcontextprotocol/"
 SUBSCRIPTION_ID = _PREFIX + "subscriptionId"
 SERVER_INFO = _PREFIX + "serverInfo"
+TASKS_EXTENSION = _PREFIX + "tasks"
 
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 """Least severe first (RFC 5424)."""
+
+MAX_ID_BYTES = 256
 
 _UNSET = msgspec.UNSET
 _Unset = msgspec.UnsetType
@@ -45,6 +48,15 @@ class Meta(msgspec.Struct, frozen=True):
     )
     log_level: LogLevel | _Unset = msgspec.field(default=_UNSET, name=_PREFIX + "logLevel")
     progress_token: str | int | _Unset = msgspec.field(default=_UNSET, name="progressToken")
+    traceparent: object = None
+    tracestate: object = None
+
+    def trace_parent(self) -> dict[str, str] | None:
+        """Where the client's trace stands (W3C trace context), as far as it tells in strings."""
+        if self.traceparent is None:
+            return None
+        members = {"traceparent": self.traceparent, "tracestate": self.tracestate}
+        return {name: value for name, value in members.items() if isinstance(value, str)}
 
 
 NO_META = Meta()
@@ -57,25 +69,50 @@ class Params(msgspec.Struct, frozen=True):
     name: str | _Unset = _UNSET
     uri: str | _Unset = _UNSET
     arguments: Raw | _Unset = _UNSET
+    task_id: str | _Unset = msgspec.field(default=_UNSET, name="taskId")
+    input_responses: Raw | _Unset = msgspec.field(default=_UNSET, name="inputResponses")
+    request_state: str | _Unset = msgspec.field(default=_UNSET, name="requestState")
+
+    def arguments_object(self) -> bytes:
+        """The arguments of ``tools/call`` as JSON, ``{}`` where there are none.
+
+        Raises:
+            InvalidParams: they are something else than an object.
+        """
+        arguments = b"{}" if self.arguments is _UNSET else bytes(self.arguments)
+        if arguments[:1] != b"{":
+            raise InvalidParams("tools/call: 'arguments' must be an object")
+        return arguments
 
 
 NO_PARAMS = Params()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct):
     """A request (it has an id) or a notification (it has none).
 
     Attributes:
         id: the raw JSON of the id, echoed as it came.
         params: the raw JSON of the params, ``{}`` where there are none.
-        head: what of the params was read already.
+        head: what every request may have in its params, once :meth:`read_head` has read it.
     """
 
     id: Raw | None
     method: str
     params: bytes
-    head: Params
+    head: Params = NO_PARAMS
+
+    def read_head(self) -> Params:
+        """Read what every request may have in its params.
+
+        Raises:
+            InvalidParams: a member of them has the wrong type.
+        """
+        try:
+            self.head = _params.decode(self.params)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidParams(f"'params': {error}") from None
+        return self.head
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +132,24 @@ class BadMessage(InvalidRequest):
         self.request_id = request_id
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: Raw | _Unset = _UNSET
+    params: Raw = Raw(b"{}")
+
+
+class _AnyObject(msgspec.Struct):
     jsonrpc: Raw = Raw(b"")
     id: Raw | _Unset = _UNSET
     method: Raw | _Unset = _UNSET
-    params: Raw = Raw(b"{}")
     result: Raw | _Unset = _UNSET
     error: Raw | _Unset = _UNSET
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
+_any_object = msgspec.json.Decoder(_AnyObject)
 _string = msgspec.json.Decoder(str)
-_id = msgspec.json.Decoder(str | int)
 _params = msgspec.json.Decoder(Params)
 _encoder = msgspec.json.Encoder()
 
@@ -121,7 +164,10 @@ def read_message(body: bytes) -> Message | Reply:
     """
     try:
         body.decode("utf-8", "strict")
-        envelope = _envelope.decode(body)
+        try:
+            envelope = _envelope.decode(body)
+        except msgspec.ValidationError:
+            return _read_reply(body)
     except UnicodeDecodeError as error:
         raise ParseError(f"the body is not UTF-8: byte {error.start}: {error.reason}") from None
     except RecursionError:
@@ -131,32 +177,29 @@ def read_message(body: bytes) -> Message | Reply:
     except msgspec.DecodeError as error:
         raise ParseError(f"the body is not JSON: {error}") from None
     request_id = None if envelope.id is _UNSET else _valid_id(envelope.id)
-    if bytes(envelope.jsonrpc) != b'"2.0"':
-        raise _bad("'jsonrpc' must be \"2.0\"", request_id)
-    if envelope.method is _UNSET:
-        return _reply(envelope, request_id)
-    try:
-        method = _string.decode(envelope.method)
-    except msgspec.DecodeError:
-        raise _bad("'method' must be a string", request_id) from None
     params = bytes(envelope.params)
     if params[:1] != b"{":
         raise _bad("'params' must be an object", request_id)
-    return Message(request_id, method, params, NO_PARAMS)
+    return Message(request_id, envelope.method, params)
 
 
 def _valid_id(raw: Raw) -> Raw:
-    data = bytes(raw)
-    if data[:1] == b'"' or data.removeprefix(b"-").isdigit():
-        return raw.copy()
-    raise InvalidRequest("'id' must be a string or an integer")
+    read_id(raw)
+    return raw.copy()
 
 
 def _bad(problem: str, request_id: Raw | None) -> InvalidRequest:
     return InvalidRequest(problem) if request_id is None else BadMessage(problem, request_id)
 
 
-def _reply(envelope: _Envelope, request_id: Raw | None) -> Reply:
+def _read_reply(body: bytes) -> Reply:
+    """Read what is no request: an answer to one, or neither."""
+    envelope = _any_object.decode(body)
+    request_id = None if envelope.id is _UNSET else _valid_id(envelope.id)
+    if bytes(envelope.jsonrpc) != b'"2.0"':
+        raise _bad("'jsonrpc' must be \"2.0\"", request_id)
+    if envelope.method is not _UNSET:
+        raise _bad("'method' must be a string", request_id)
     outcomes = [each for each in (envelope.result, envelope.error) if each is not _UNSET]
     if request_id is None or len(outcomes) != 1 or bytes(outcomes[0])[:1] != b"{":
         raise _bad(
@@ -169,31 +212,18 @@ def _reply(envelope: _Envelope, request_id: Raw | None) -> Reply:
 
 
 def read_id(raw: Raw) -> str | int:
-    """An id as a value that can be looked up."""
-    value: str | int = _id.decode(raw)
-    return value
-
-
-def read_head(params: bytes) -> Params:
-    """What every request may have in its params.
+    """An id as a value that can be looked up.
 
     Raises:
-        InvalidParams: a member of them has the wrong type.
+        InvalidRequest: it is none, or a long one.
     """
+    data = bytes(raw)
+    if len(data) > MAX_ID_BYTES:
+        raise InvalidRequest(f"'id' is longer than {MAX_ID_BYTES} bytes")
     try:
-        return _params.decode(params)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidParams(f"'params': {error}") from None
-
-
-def check_version(version: str) -> None:
-    """Let through the version of requests that stand alone.
-
-    Raises:
-        UnsupportedVersion: it is not one.
-    """
-    if version != MODERN:
-        raise unsupported(version)
+        return _string.decode(data) if data[:1] == b'"' else int(data)
+    except (msgspec.DecodeError, ValueError):
+        raise InvalidRequest("'id' must be a string or an integer") from None
 
 
 def unsupported(version: str) -> UnsupportedVersion:
@@ -239,8 +269,8 @@ class Decoration:
         if ttl_ms is not None:
             members |= {"ttlMs": ttl_ms, "cacheScope": scope}
         members["_meta"] = {SERVER_INFO: server_info}
-        self._alone = _encoder.encode(members)
-        self._before = self._alone[:-1] + b","
+        self._alone: bytes = _encoder.encode(members)
+        self._before: bytes = self._alone[:-1] + b","
 
     def __call__(self, result: bytes) -> bytes:
         """``result`` (a JSON object without those members) with them."""

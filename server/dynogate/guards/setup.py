@@ -1,0 +1,96 @@
+"""The guards as the settings ask for them."""
+
+from typing import TYPE_CHECKING
+
+from dynogate.errors import ConfigurationError
+from dynogate.guards.adaptive import AdaptiveLimit
+from dynogate.guards.admission import Admission
+from dynogate.guards.authentication import Authenticator
+from dynogate.guards.chain import Guards, Lane
+from dynogate.guards.origin import OriginGuard
+from dynogate.guards.rate_limit import RateLimit
+from dynogate.guards.rates import OFF, read_rates
+from dynogate.guards.shedding import Shedder
+from dynogate.guards.windows import Windows
+from dynogate.settings import ENV_PREFIX, Settings, is_loopback
+from dynogate.store.keys import KeyTable
+from dynogate.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from dynogate.guards.shared_counts import SharedCounts
+
+
+def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards:
+    """Wire the guards of one server process.
+
+    Raises:
+        ConfigurationError: a rate is not written as rates are, or the Redis of rate limits cannot
+            be used at all.
+    """
+    off = settings.rate_limit.strip().lower() == OFF
+    shared = None if off else _shared_counts(settings, metrics)
+    shedder = Shedder(settings.shed_lag_sec)
+    quick, costly = (None, None) if off else _rates(settings, shared)
+    each = None if off else settings.max_concurrent_per_client
+    return Guards(
+        origin=OriginGuard(settings),
+        authenticator=Authenticator(keys, always=is_public(settings)),
+        quick=Lane(
+            quick,
+            Admission(
+                limit=AdaptiveLimit(settings.max_concurrent_calls),
+                max_queued=settings.max_queued_calls,
+                each=each,
+                timeout_sec=settings.call_timeout_sec,
+                shedder=shedder,
+            ),
+        ),
+        costly=Lane(
+            costly,
+            # How many run is for the queue of jobs to decide, and how long for each job's limits.
+            Admission(limit=None, max_queued=0, each=each, timeout_sec=None, shedder=shedder),
+        ),
+        shedder=shedder,
+        shared=shared,
+        metrics=metrics,
+    )
+
+
+def _rates(settings: Settings, shared: "SharedCounts | None") -> tuple[RateLimit, RateLimit]:
+    windows = Windows(settings.run_dir and settings.run_dir / "rate-limits")
+
+    def limit(who: str, setting: str) -> RateLimit:
+        each, overall = f"rate_limit{setting}", f"rate_limit{setting}_overall"
+        return RateLimit(
+            windows,
+            each=read_rates(getattr(settings, each), f"client{who}", ENV_PREFIX + each.upper()),
+            overall=read_rates(
+                getattr(settings, overall), f"all{who}", ENV_PREFIX + overall.upper()
+            ),
+            shared=shared,
+        )
+
+    return limit("", ""), limit("-costly", "_costly")
+
+
+def is_public(settings: Settings) -> bool:
+    """Whether other machines can reach the gateway, and nothing else keeps strangers out."""
+    return not is_loopback(settings.host) and not settings.allow_public_bind
+
+
+def _shared_counts(settings: Settings, metrics: Metrics) -> "SharedCounts | None":
+    if settings.rate_limit_storage == "memory":
+        return None
+    try:
+        from dynogate.guards.shared_counts import SharedCounts
+    except ImportError:
+        raise ConfigurationError(
+            "DYNOGATE_RATE_LIMIT_STORAGE names a Redis, whose client is not installed; "
+            "install dynogate[redis]"
+        ) from None
+    return SharedCounts(
+        settings.rate_limit_storage,
+        budget_sec=settings.rate_limit_timeout_sec,
+        when_down=settings.rate_limit_when_down,
+        on_change=metrics.shared_limits_up.set,
+    )
