@@ -1,10 +1,12 @@
 """What a server offers: which way in it has, which MCP version it speaks, which tools it lists."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
+import requests
 
 from dynogate.load.calls import (
     CLIENT,
@@ -19,11 +21,12 @@ from dynogate.load.calls import (
 )
 from dynogate.load.replies import last_message
 
+_TIMEOUT_SEC = 10.0
 _WEIGHTS = (3.0, 2.0, 1.0)  # of list_databases, list_views and execute_query, or what replaces them
 
 
 class Reply(NamedTuple):
-    """An HTTP response: its status (0 where there was none), its headers in lower case, its body."""
+    """An HTTP response: status (0: there was none), headers by lower-case name, body."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,6 +35,25 @@ class Reply(NamedTuple):
 
 Ask = Callable[[str, bytes, Mapping[str, str]], Reply]
 """Sends a body with headers to a path: a POST, or a GET where the body is empty."""
+
+
+def asker(host: str, headers: Mapping[str, str]) -> Ask:
+    """Ask ``host``, with ``headers`` in every request; in no statistics."""
+    session = requests.Session()
+    session.headers.update(headers)
+
+    def ask(path: str, body: bytes, own: Mapping[str, str]) -> Reply:
+        method = "POST" if body else "GET"
+        try:
+            answer = session.request(
+                method, f"{host}{path}", data=body or None, headers=dict(own), timeout=_TIMEOUT_SEC
+            )
+        except requests.RequestException as error:
+            return Reply(0, {}, str(error).encode())
+        found = {name.lower(): value for name, value in answer.headers.items()}
+        return Reply(answer.status_code, found, answer.content)
+
+    return ask
 
 
 class NothingOffered(Exception):
@@ -76,7 +98,7 @@ def find(ask: Ask) -> Offer:
 
 
 def find_mcp(ask: Ask) -> Offer:
-    """Ask for the tools by ``/mcp``, in the modern era, and where that is not spoken in the 2025 ones.
+    """Ask for the tools by ``/mcp``: in the modern era, or else in those of 2025.
 
     Raises:
         NothingOffered: it answers in neither.
@@ -107,6 +129,12 @@ def open_session(ask: Ask) -> tuple[str, str | None]:
     note = prepare_method("notifications/initialized", {}, "mcp", era, session)
     ask("/mcp", b'{"jsonrpc":"2.0","method":"notifications/initialized"}', note.headers)
     return era, session
+
+
+def close_session(host: str, headers: Mapping[str, str]) -> None:
+    """MCP's end of a session; servers may refuse it."""
+    with contextlib.suppress(requests.RequestException):
+        requests.delete(f"{host}/mcp", headers=dict(headers), timeout=_TIMEOUT_SEC)
 
 
 def scenario(ask: Ask, offer: Offer) -> tuple[Call, ...]:
@@ -168,5 +196,5 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 def _told(reply: Reply) -> str:
     if not reply.status:
-        return "no answer"
+        return f"no answer ({reply.body[:200].decode(errors='replace')})"
     return f"HTTP {reply.status}: {reply.body[:120].decode(errors='replace')}"

@@ -26,7 +26,7 @@ def add(parser: LocustArgumentParser, **_: object) -> None:
     )
     ours.add_argument("--step-users", type=int, default=10, help="shapes: users of a step")
     ours.add_argument("--step-seconds", type=float, default=30.0, help="shapes: length of a step")
-    ours.add_argument(
+    parser.add_argument(  # the group's method knows nothing of is_secret
         "--api-key",
         default=os.environ.get("DYNOGATE_API_KEY", ""),
         is_secret=True,

@@ -52,7 +52,9 @@ def _fields(csv: Any, entry: stats.StatsEntry, use_current: bool = False) -> lis
         return list(csv.percentiles_na)
     current = use_current and entry.use_response_times_cache
     read: Callable[[float], float | None] = (
-        entry.get_current_response_time_percentile if current else entry.get_response_time_percentile
+        entry.get_current_response_time_percentile
+        if current
+        else entry.get_response_time_percentile
     )
     return [read(p) or 0.0 for p in csv.percentiles_to_report]
 

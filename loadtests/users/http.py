@@ -4,12 +4,11 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import gevent
+import msgspec
 from locust import FastHttpUser, between, task
-from locust.exception import StopUser
 
 from dynogate.load.calls import FIRST_ID, Call, Prepared, prepare, prepare_method
 from dynogate.load.replies import Verdict, judge, retry_after
@@ -17,6 +16,7 @@ from dynogate.load.samples import PUSHED_BACK, Outcome
 from loadtests import arrivals, offer
 from loadtests.options import credentials
 
+_PAUSE_SEC = 1.0
 _LONGEST_PAUSE = 30.0  # a Retry-After of an hour is not waited for in a load test
 _PATHS = {"rpc": "/mcp/tools/call", "mcp": "/mcp"}
 _numbers = itertools.count()
@@ -31,62 +31,62 @@ class ToolUser(FastHttpUser):
     abstract = True
 
     def on_start(self) -> None:
-        """Find out what the server offers; a user that finds nothing to call ends."""
+        """Take an id, and the schedule if there is one."""
         self.headers = credentials(self.environment)
         self.arrivals = arrivals.of(self.environment)
         self.client_id = f"locust-{next(_numbers)}"
+        self.ask = offer.asker(self.host or "", self.headers)
+        self.offer: offer.Offer | None = None
+        self.scenario: list[tuple[Prepared, float]] = []
         self._ids = itertools.count(FIRST_ID)
-        try:
-            self.offer = self.find()
-            self.scenario = self.prepared(offer.scenario(self.ask, self.offer))
-        except offer.NothingOffered as error:
-            self.give_up(str(error))
 
-    def find(self) -> offer.Offer:
-        """How to call the server.
+    @staticmethod
+    def find(ask: offer.Ask) -> offer.Offer:
+        """How this kind of user calls a server.
 
         Raises:
             NothingOffered: there is no way.
         """
-        return offer.find(self.ask)
+        return offer.find(ask)
 
-    def give_up(self, why: str) -> None:
-        """Record a failure, so that no run passes that could not ask for anything; end this user."""
+    def meet(self) -> offer.Offer | None:
+        """What the server offers, found out once.
+
+        None where it offers nothing: that is counted as a failure, so that no run passes that
+        could not ask for anything, and the next task tries again.
+        """
+        if self.offer is None:
+            start = time.perf_counter()
+            try:
+                found = self.find(self.ask)
+                self.scenario = self.prepared(found, offer.scenario(self.ask, found))
+                self.offer = found
+            except offer.NothingOffered as error:
+                self.count("meet", type(self).__name__, start, ConnectionError(str(error)))
+                gevent.sleep(_PAUSE_SEC)
+        return self.offer
+
+    def count(self, kind: str, name: str, start: float, failure: Exception | None) -> None:
+        """One entry in Locust's statistics, of something that began at ``start``."""
         self.environment.events.request.fire(
-            request_type="meet",
-            name=type(self).__name__,
-            response_time=0.0,
+            request_type=kind,
+            name=name,
+            response_time=(time.perf_counter() - start) * 1000,
             response_length=0,
-            exception=ConnectionError(why),
+            exception=failure,
             context=self.context(),
         )
-        gevent.sleep(1)  # Locust puts no one in an ended user's place, but asks again in web mode
-        raise StopUser
 
-    def ask(self, path: str, body: bytes, headers: Mapping[str, str]) -> offer.Reply:
-        """A request that counts in no statistics."""
-        method = "POST" if body else "GET"
-        response = self.client._send_request_safe_mode(
-            method, f"{self.host}{path}", payload=body or None, headers={**self.headers, **headers}
-        )
-        found = {name.lower(): value for name, value in (response.headers or {}).items()}
-        return offer.Reply(response.status_code, found, response.content or b"")
-
-    def prepared(self, calls: tuple[Call, ...]) -> list[tuple[Prepared, float]]:
+    def prepared(self, found: offer.Offer, calls: tuple[Call, ...]) -> list[tuple[Prepared, float]]:
         """The calls as bytes, with their weights."""
-        transport = self.offer.transport
-        own = {"_client_id": self.client_id} if transport == "rpc" else {}
+        own = {"_client_id": self.client_id} if found.transport == "rpc" else {}
+        named = [msgspec.structs.replace(each, arguments=each.arguments | own) for each in calls]
         return [
-            (
-                prepare(
-                    Call(call.tool, call.arguments | own), transport, self.offer.era, self.offer.session
-                ),
-                call.weight,
-            )
-            for call in calls
+            (prepare(each, found.transport, found.era, found.session), each.weight)
+            for each in named
         ]
 
-    def call(self, prepared: Prepared) -> Any:
+    def call(self, transport: str, prepared: Prepared) -> Any:
         """Send one request when it is due, and judge and count its reply.
 
         Returns:
@@ -95,13 +95,13 @@ class ToolUser(FastHttpUser):
         late = self.arrivals.wait()
         number = next(self._ids)
         with self.client.post(
-            _PATHS[self.offer.transport],
-            data=prepared.body(number),
+            _PATHS[transport],
+            data=prepared.body(number),  # type: ignore[arg-type]  # bytes go out as they are
             headers={**self.headers, **prepared.headers},
             name=prepared.name,
             catch_response=True,
         ) as response:
-            response.request_meta["request_type"] = self.offer.transport
+            response.request_meta["request_type"] = transport
             response.request_meta["response_time"] += late * 1000
             verdict = _judged(response, number)
             if verdict.outcome in PUSHED_BACK:
@@ -148,15 +148,20 @@ class MCPUser(ToolUser):
     @task(6)
     def call_tool(self) -> None:
         """One of the tools, by weight."""
-        calls, weights = zip(*self.scenario, strict=True)
-        self.call(random.choices(calls, weights)[0])
+        found = self.meet()
+        if found is not None:
+            calls, weights = zip(*self.scenario, strict=True)
+            self.call(found.transport, random.choices(calls, weights)[0])  # noqa: S311
 
     @task(1)
     def health_check(self) -> None:
         """``GET /health`` of a gateway; listing the tools of any other server."""
-        if self.offer.transport == "mcp":
-            request = prepare_method("tools/list", {}, "mcp", self.offer.era, self.offer.session)
-            self.call(request)
+        found = self.meet()
+        if found is None:
+            return
+        if found.transport == "mcp":
+            request = prepare_method("tools/list", {}, "mcp", found.era, found.session)
+            self.call("mcp", request)
             return
         late = self.arrivals.wait()
         with self.client.get("/health", name="health_check", catch_response=True) as response:
@@ -175,16 +180,16 @@ class StreamableMCPUser(MCPUser):
 
     weight = 3
 
-    def find(self) -> offer.Offer:
+    @staticmethod
+    def find(ask: offer.Ask) -> offer.Offer:
         """How to call the server by ``/mcp``."""
-        return offer.find_mcp(self.ask)
+        return offer.find_mcp(ask)
 
     def on_stop(self) -> None:
         """End the session, as clients should."""
-        session = self.offer.session
+        session = self.offer.session if self.offer is not None else None
         if session is not None:
-            headers = {**self.headers, "Mcp-Session-Id": session}
-            self.client._send_request_safe_mode("DELETE", f"{self.host}/mcp", headers=headers)
+            offer.close_session(self.host or "", {**self.headers, "Mcp-Session-Id": session})
 
 
 class ProfilingUser(ToolUser):
@@ -193,9 +198,10 @@ class ProfilingUser(ToolUser):
     weight = 1
     wait_time = between(1, 5)
 
-    def find(self) -> offer.Offer:
+    @staticmethod
+    def find(ask: offer.Ask) -> offer.Offer:
         """How to call a gateway that profiles code."""
-        found = super().find()
+        found = offer.find(ask)
         missing = {"profile_code", "get_cpu_hotspots"} - {tool["name"] for tool in found.tools}
         if missing:
             raise offer.NothingOffered(f"the server has no {' and no '.join(sorted(missing))}")
@@ -208,27 +214,19 @@ class ProfilingUser(ToolUser):
         profile = self.structured(Call("profile_code", {"code": _PROGRAM, "cpu_only": True}))
         if profile is None:
             return
-        found = self.structured(
-            Call("get_cpu_hotspots", {"profile_id": profile["profile_id"], "top_n": 1})
-        )
+        asked = {"profile_id": profile["profile_id"], "top_n": 1}
+        found = self.structured(Call("get_cpu_hotspots", asked))
         if found is None:
             return
         lines = [row["source"].strip() for row in found["hotspots"]]
         wrong = None if lines == [_HOT] else AssertionError(f"the hottest line is told as {lines}")
-        self.environment.events.request.fire(
-            request_type="profile",
-            name="from code to hot line",
-            response_time=(time.perf_counter() - start) * 1000,
-            response_length=0,
-            exception=wrong,
-            context=self.context(),
-        )
+        self.count("profile", "from code to hot line", start, wrong)
 
     def structured(self, call: Call) -> dict[str, Any] | None:
         """The structured content that a call returns; None where it failed."""
-        ((prepared, _),) = self.prepared((call,))
-        body = self.call(prepared)
-        if body is None:
+        found = self.meet()
+        if found is None:
             return None
-        reply = json.loads(body)
-        return dict(reply["result"]["structuredContent"])
+        ((prepared, _),) = self.prepared(found, (call,))
+        body = self.call(found.transport, prepared)
+        return None if body is None else dict(json.loads(body)["result"]["structuredContent"])

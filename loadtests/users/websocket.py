@@ -8,7 +8,6 @@ import gevent
 import msgspec
 from gevent.pool import Group
 from locust import User, between, task
-from locust.exception import StopUser
 
 from dynogate.load.calls import CLIENT, LEGACY, Call, cheap_tools
 from dynogate.load.replies import judge_message
@@ -30,20 +29,21 @@ class WebSocketMCPUser(User):
     weight = 3
     at_a_time = 4
 
+    @staticmethod
+    def unsuited(host: str, headers: dict[str, str]) -> str | None:
+        """Why these users cannot call ``host``, or None where they can."""
+        try:
+            Socket(_socket_url(host), _lines(headers)).close()
+        except FAILURES as error:
+            return f"no WebSocket at {_socket_url(host)} ({error})"
+        return None
+
     def on_start(self) -> None:
-        """Connect, and see what there is to call."""
+        """Take the schedule if there is one."""
         self.arrivals = arrivals.of(self.environment)
         self.socket: Socket | None = None
+        self.tool = ""
         self.failures_in_a_row = 0
-        socket = self.connected()
-        if socket is None:
-            raise StopUser
-        _, answer = socket.call("tools/list", {}, _TIMEOUT_SEC)
-        names = cheap_tools(answer.get("result", {}).get("tools", []))
-        if not names:
-            self.count("tools/list", 0.0, 0, ConnectionError("no tool to call"))
-            raise StopUser
-        self.tool = names[0]
 
     def on_stop(self) -> None:
         """Close the connection politely."""
@@ -61,13 +61,26 @@ class WebSocketMCPUser(User):
     def call_tool(self) -> None:
         """A few calls at once, each answered when it is done."""
         socket = self.connected()
-        if socket is None:
+        if socket is None or not self.knows_a_tool(socket):
             return
         group = Group()
         for _ in range(self.at_a_time):
             late = self.arrivals.wait()
             group.spawn(self.call, socket, Call(self.tool), late)
         group.join()
+
+    def knows_a_tool(self, socket: Socket) -> bool:
+        """Whether the server lists a tool that can be called; asked once."""
+        if not self.tool:
+            start = time.perf_counter()
+            try:
+                _, answer = socket.call("tools/list", {}, _TIMEOUT_SEC)
+                names = cheap_tools((answer.get("result") or {}).get("tools") or [])
+                self.tool = names[0]
+            except (SocketClosed, TimeoutError, IndexError) as error:
+                self.count("tools/list", _ms_since(start), 0, error)
+                gevent.sleep(_BACKOFF_SEC[-1])
+        return bool(self.tool)
 
     def call(self, socket: Socket, call: Call, late: float) -> None:
         """One round trip, judged and counted; ``late`` seconds of waiting belong to it."""
