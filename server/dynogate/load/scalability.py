@@ -23,7 +23,7 @@ MIN_SPREAD = 4.0
 """The highest concurrency over the lowest: less shows too little of the curve."""
 REACH = 2.0
 """A peak is predicted up to this factor beyond the highest concurrency that was measured."""
-RESAMPLES = 100
+REFITS = 200
 CONFIDENCE = 0.95
 
 Floats = NDArray[np.float64]
@@ -87,12 +87,12 @@ def fit_scalability(
     """Fit the law to measured points.
 
     The fit is on the logarithms, since throughput scatters in proportion to itself. The intervals
-    are those of refits to resampled residuals.
+    are those of refits to the fitted curve with noise of the same size.
 
     Args:
         concurrency: callers, or calls in flight on average, at each point; at least about 1.
         measured: calls a second there.
-        seed: of the resampling.
+        seed: of that noise.
 
     Raises:
         ValueError: lengths differ.
@@ -113,37 +113,40 @@ def fit_scalability(
     return _told_by(n, best, _refits(n, x, best, seed))
 
 
-def _fit(n: Floats, log_x: Floats, single: float) -> Floats | None:
-    def law(at: Floats, log_single: float, alpha: float, beta: float) -> Floats:
-        return np.log(throughput(at, math.exp(log_single), alpha, beta))
+def _law(n: Floats, log_single: float, alpha: float, beta: float) -> Floats:
+    return np.log(throughput(n, math.exp(log_single), alpha, beta))
 
+
+def _slopes(n: Floats, log_single: float, alpha: float, beta: float) -> Floats:
+    """Derivatives of ``_law`` by its three parameters."""
+    below = 1 + alpha * (n - 1) + beta * n * (n - 1)
+    return np.stack([np.ones_like(n), -(n - 1) / below, -n * (n - 1) / below], axis=1)
+
+
+def _fit(n: Floats, log_x: Floats, single: float) -> Floats | None:
+    start = (math.log(single), 0.05, 0.001)
+    bounds = ([-np.inf, 0, 0], [np.inf, 1, 1])
     with warnings.catch_warnings():
         # The covariance, which a perfect fit has not, is not used.
         warnings.simplefilter("ignore", OptimizeWarning)
         try:
-            found, _ = curve_fit(
-                law,
-                n,
-                log_x,
-                p0=(math.log(single), 0.05, 0.001),
-                bounds=([-np.inf, 0, 0], [np.inf, 1, 1]),
-                max_nfev=500,
-            )
+            found, _ = curve_fit(_law, n, log_x, start, bounds=bounds, jac=_slopes, max_nfev=500)
         except RuntimeError:
             return None
     return np.array([math.exp(found[0]), found[1], found[2]])
 
 
 def _refits(n: Floats, x: Floats, best: Floats, seed: int) -> Floats:
-    """One row of parameters for each fit to the curve with its residuals dealt anew."""
+    """One row of parameters for each fit to the curve with noise made anew.
+
+    The size of the noise is itself known from few points only, so it is drawn, too, as Student's
+    distribution asks for.
+    """
     generator = np.random.default_rng(seed)
     curve = np.log(throughput(n, *best))
-    residuals = np.log(x) - curve
-    residuals *= math.sqrt(n.size / (n.size - best.size))  # what three parameters took away
-    fits = (
-        _fit(n, curve + generator.choice(residuals, n.size), float(best[0]))
-        for _ in range(RESAMPLES)
-    )
+    squares = float(((np.log(x) - curve) ** 2).sum())
+    sizes = np.sqrt(squares / generator.chisquare(n.size - best.size, REFITS))
+    fits = (_fit(n, curve + generator.normal(0, size, n.size), float(best[0])) for size in sizes)
     return np.array([fit for fit in fits if fit is not None]).reshape(-1, best.size)
 
 
