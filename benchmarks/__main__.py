@@ -15,6 +15,7 @@ BENCHMARKS = (
     "big_profile",
     "list_profiles",
     "concurrency",
+    "breaking_point",
     "kill9",
     "leak_detection",
 )
