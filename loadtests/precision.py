@@ -35,7 +35,7 @@ def install() -> None:
     """Have the Locust of this process count precisely; a second time changes nothing."""
     stats.bucket_response_time = bucket  # type: ignore[assignment]
     stats.calculate_response_time_percentile = percentile  # type: ignore[assignment]
-    stats.StatsEntry.percentile = _row  # type: ignore[method-assign]
+    stats.StatsEntry.percentile = _row  # type: ignore[assignment, method-assign]
     stats.StatsCSV._percentile_fields = _fields  # type: ignore[method-assign, assignment]
 
 

@@ -37,7 +37,7 @@ class Shape(LoadTestShape):
     @property
     def users(self) -> int:
         """``-u``; 1 where it was not given."""
-        return self.options.num_users or 1
+        return int(self.options.num_users or 1)
 
     @property
     def spawn_rate(self) -> float:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import msgspec
@@ -78,7 +78,7 @@ class Socket:
         answer = self._waiting[number] = AsyncResult()
         try:
             self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-            return number, answer.get(timeout=timeout)
+            return number, cast(dict[str, Any], answer.get(timeout=timeout))
         except gevent.Timeout:
             raise TimeoutError(f"no answer within {timeout:g} s") from None
         finally:
