@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import gevent
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, Runner, WorkerRunner
 
 _MESSAGE = "dynogate-arrivals"
 
@@ -32,23 +32,22 @@ class Arrivals:
     """When requests should leave; one for all users of a process.
 
     Attributes:
+        are_scheduled: whether there is a schedule; without one the users are a closed loop.
         worst: the greatest lateness of a request so far, in seconds.
     """
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._times: Iterator[float] | None = None
+        self.are_scheduled = False
         self._start = 0.0
+        self._ending = False
         self.worst = 0.0
-
-    @property
-    def are_scheduled(self) -> bool:
-        """Whether there is a schedule; without one the users are a closed loop."""
-        return self._times is not None
 
     def start(self, times: Iterator[float]) -> None:
         """Begin now with ``times``, in seconds from now."""
         self._times = times
+        self.are_scheduled = True
         self._start = time.perf_counter()
         self.worst = 0.0
 
@@ -76,8 +75,14 @@ class Arrivals:
 
     def _end(self) -> None:
         runner = self._environment.runner
-        if runner is not None and not isinstance(runner, WorkerRunner):
-            gevent.spawn(runner.quit)
+        if runner is not None and not isinstance(runner, WorkerRunner) and not self._ending:
+            self._ending = True
+            gevent.spawn(self._quit_after_the_last, runner)
+
+    def _quit_after_the_last(self, runner: Runner) -> None:
+        while runner.user_count:  # each user ends when it finds nothing left to send
+            gevent.sleep(0.1)
+        runner.quit()
 
 
 class Schedule:
@@ -152,6 +157,7 @@ def install(environment: Environment) -> Arrivals:
         return arrivals
     schedule = Schedule(rate, recorded)
     if isinstance(runner, MasterRunner):
+        arrivals.are_scheduled = True
         environment.events.test_start.add_listener(lambda **_: _share_out(runner, schedule))
     else:
         environment.events.test_start.add_listener(lambda **_: arrivals.start(schedule.times()))

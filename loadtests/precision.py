@@ -4,11 +4,14 @@ Locust keeps two significant digits (1234 ms becomes 1200, 0.4 ms becomes 0) and
 milliseconds; this makes its statistics, tables, CSV, JSON and HTML say what was measured.
 """
 
+import csv
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from locust import stats
 
+_close_files = stats.StatsCSVFileWriter.close_files
 _STEPS_MS = ((1_000.0, 1), (100_000.0, 0))  # 0.1 ms below a second, 1 ms below 100 s, else 10 ms
 
 
@@ -37,6 +40,7 @@ def install() -> None:
     stats.calculate_response_time_percentile = percentile  # type: ignore[assignment]
     stats.StatsEntry.percentile = _row  # type: ignore[assignment, method-assign]
     stats.StatsCSV._percentile_fields = _fields  # type: ignore[method-assign, assignment]
+    stats.StatsCSVFileWriter.close_files = _close  # type: ignore[assignment, method-assign]
 
 
 def _row(entry: stats.StatsEntry) -> str:
@@ -47,16 +51,23 @@ def _row(entry: stats.StatsEntry) -> str:
     return f"{name} {figures} {entry.num_requests:6}"
 
 
-def _fields(csv: Any, entry: stats.StatsEntry, use_current: bool = False) -> list[Any]:
+def _fields(report: Any, entry: stats.StatsEntry, use_current: bool = False) -> list[Any]:
     if not entry.num_requests:
-        return list(csv.percentiles_na)
+        return list(report.percentiles_na)
     current = use_current and entry.use_response_times_cache
     read: Callable[[float], float | None] = (
         entry.get_current_response_time_percentile
         if current
         else entry.get_response_time_percentile
     )
-    return [read(p) or 0.0 for p in csv.percentiles_to_report]
+    return [read(p) or 0.0 for p in report.percentiles_to_report]
+
+
+def _close(writer: stats.StatsCSVFileWriter) -> None:
+    """Close the CSV files with their last second in them, which Locust leaves out."""
+    _close_files(writer)
+    with Path(f"{writer.base_filepath}_stats.csv").open("w", newline="", encoding="utf-8") as file:
+        writer.requests_csv(csv.writer(file))
 
 
 def _of(entry: stats.StatsEntry, percent: float) -> float:

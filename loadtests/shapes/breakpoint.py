@@ -46,7 +46,7 @@ class Breakpoint(Shape):
         return users, max(self.spawn_rate, users / 2)
 
     def _users_at(self, step: int) -> int:
-        return min(self.users, round(self.options.step_users * GROWTH**step))
+        return min(self.users, round(float(self.options.step_users) * GROWTH**step))
 
     def _holds(self) -> bool:
         total: StatsEntry = self.environment.stats.total

@@ -83,18 +83,24 @@ def draw_kinds(calls: Sequence[Call], count: int, seed: int = 0) -> NDArray[np.u
 
 
 def cheapest_tool(listed: Iterable[Mapping[str, Any]]) -> str:
-    """The tool to call where none was named, of a ``tools/list`` result's ``tools``.
+    """The tool to call where none was named, of a ``tools/list`` result's ``tools``."""
+    return next(iter(cheap_tools(listed)), FALLBACK_TOOL)
 
-    It has no required argument. Read-only ones by annotation come first, then those whose name
-    says so; among equals, the one whose verb is cheapest, then the order of the list decides.
+
+def cheap_tools(listed: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The tools that can be called knowing nothing but their names, the cheapest first.
+
+    They have no required argument and only read. Those that say so by annotation come first, then
+    those whose name says so; among equals, the one whose verb is cheapest, then the order of the
+    list decides.
     """
     ranked = [
-        (_dearness(tool), place, str(tool["name"]))
+        (dearness, place, str(tool["name"]))
         for place, tool in enumerate(listed)
         if isinstance(tool.get("name"), str) and not _required(tool)
+        if (dearness := _dearness(tool)) is not None
     ]
-    safe = [entry for entry in ranked if entry[0] is not None]
-    return min(safe, key=lambda entry: (entry[0], entry[1]))[2] if safe else FALLBACK_TOOL
+    return [name for _, _, name in sorted(ranked)]
 
 
 def _required(tool: Mapping[str, Any]) -> bool:
