@@ -117,6 +117,7 @@ def build_app(settings: Settings) -> Starlette:
             ProfilingPolicy(
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
+                confirm_code=settings.confirm_code,
             ),
             changes,
         ),

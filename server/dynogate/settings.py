@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     allow_code: bool = Field(
         default=False, description="Allow `profile_code` without the sandbox, too."
     )
+    confirm_code: bool = Field(
+        default=False,
+        description="Where there is no sandbox and `allow_code` is off: run code after the user "
+        "confirmed it in an MCP client that can ask. Whoever can call the gateway can bring a "
+        "client that confirms anything, so this is for gateways that only trusted people reach.",
+    )
     job_timeout_sec: float = Field(
         default=600.0,
         gt=0,
