@@ -59,17 +59,21 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> McpHeaders:
         if attribute is not None:
             if getattr(found, attribute) is not None:
                 raise HeaderMismatch(f"header {name.decode()} was sent more than once")
-            setattr(found, attribute, value.decode("latin-1"))
+            setattr(found, attribute, _text(value))
         elif name == b"accept":
             accepted.append(value.decode("latin-1").lower())
         elif name.startswith(_PARAM):
             parameter = name[len(_PARAM) :].decode("latin-1")
             if parameter in found.params:
                 raise HeaderMismatch(f"header Mcp-Param-{parameter} was sent more than once")
-            found.params[parameter] = value.decode("latin-1")
+            found.params[parameter] = _text(value)
     if accepted:
         found.accept = ",".join(accepted)
     return found
+
+
+def _text(value: bytes) -> str:
+    return value.strip(b" \t").decode("latin-1")  # RFC 9110, 5.5: the space is no part of it
 
 
 def accepts(headers: McpHeaders, media_type: str) -> bool:
