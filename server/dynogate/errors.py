@@ -116,7 +116,7 @@ class InternalError(RequestError):
 
 
 class UnknownResource(RequestError):
-    """MCP asked for a resource or a prompt that is not there."""
+    """MCP asked for a resource, a prompt or a task that is not there."""
 
     code, status = -32602, 400
 

@@ -66,7 +66,7 @@ def methods(gateway: Gateway) -> list[Method]:
             ttl_ms=LIST_TTL_MS,
             cache_scope="public",
         ),
-        Method(name="resources/read", serve=read, ttl_ms=READ_TTL_MS),
+        Method(name="resources/read", serve=read, ttl_ms=READ_TTL_MS, asks=True),
         Method(name="resources/subscribe", serve=subscribe, modern=False),
         Method(name="resources/unsubscribe", serve=unsubscribe, modern=False),
     ]
@@ -104,7 +104,9 @@ def not_there(request: Request, uri: str) -> UnknownResource:
 
 async def _read(gateway: Gateway, request: Request, uri: str) -> bytes:
     resource, variables = find(gateway, request, uri)
-    contents = await resource.read(gateway.context(request.caller), **variables)
+    contents = await resource.read(
+        gateway.context(request.caller, client=request.client()), **variables
+    )
     if contents is None:
         raise not_there(request, uri)
     told: dict[str, str] = {"uri": uri, "mimeType": resource.mime_type}

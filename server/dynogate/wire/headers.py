@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,11 +21,17 @@ _INTEGER = re.compile(r"(-?\d{1,64})(\.0+)?")
 _MARK = "x-mcp-header"
 
 # The methods whose Mcp-Name repeats a member of the params, and which.
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "task_id",
+    "tasks/update": "task_id",
+    "tasks/cancel": "task_id",
+}
 
 
-@dataclass(slots=True)
-class McpHeaders:
+class McpHeaders(msgspec.Struct):
     """The MCP headers of one HTTP request, as they came; None where there is none."""
 
     version: str | None = None
@@ -34,7 +40,7 @@ class McpHeaders:
     session: str | None = None
     last_event_id: str | None = None
     accept: str = "*/*"
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = {}
 
 
 _FIELDS = {
@@ -73,7 +79,8 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> McpHeaders:
 
 
 def _text(value: bytes) -> str:
-    return value.strip(b" \t").decode("latin-1")  # RFC 9110, 5.5: the space is no part of it
+    """A field's value without the whitespace around it (RFC 9110, 5.5), which servers leave in."""
+    return value.strip(b" \t").decode("latin-1")
 
 
 def accepts(headers: McpHeaders, media_type: str) -> bool:
