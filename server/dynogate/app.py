@@ -1,7 +1,7 @@
 """The one place where the gateway's parts are wired together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 
 from starlette.applications import Starlette
@@ -13,11 +13,14 @@ from starlette.routing import Route
 from dynogate.errors import ConfigurationError, DynogateError
 from dynogate.gateway import Gateway
 from dynogate.guards.body import BodyGuard
+from dynogate.guards.drain import Drain
+from dynogate.guards.readiness import Check, Readiness, in_thread
 from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
-from dynogate.jobs.records import owner_is_alive
-from dynogate.jobs.sandbox import sandbox_problem
+from dynogate.jobs.records import owner_is_alive, this_owner
+from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
+from dynogate.jobs.scratch import check_room
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
@@ -26,6 +29,7 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
@@ -35,10 +39,12 @@ from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
-from dynogate.transports import rpc, streamable
+from dynogate.transports import rpc
 from dynogate.transports.connections import Connections
 from dynogate.transports.front import Front
+from dynogate.transports.posted import HTTP
 from dynogate.transports.probes import Probes
 from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
@@ -85,9 +91,17 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
+    tasks = TaskTable(
+        database,
+        keep_us=round(settings.task_ttl_sec * 1_000_000),
+        max_per_principal=settings.max_tasks,
+        owner_is_alive=owner_is_alive,
+    )
     metrics = Metrics(settings.run_dir)
     guards = build_guards(settings, KeyTable(database), metrics)
     changes = Changes()
+    audit = Audit(settings.audit_path)
+    drain = Drain()
     gateway = Gateway(
         settings=settings,
         registry=load_registry(settings.toolsets),
@@ -116,16 +130,29 @@ def build_app(settings: Settings) -> Starlette:
         metrics=metrics,
         guards=guards,
         body=BodyGuard(max_bytes=settings.max_body_bytes, timeout_sec=settings.body_timeout_sec),
-        checks={"store": database.ping},
+        readiness=Readiness(
+            {
+                "store": Check(in_thread(database.ping)),
+                "sandbox": Check(in_thread(_sandbox_check(sandboxed)), every_sec=30.0),
+                "jobs": Check(in_thread(check_room)),
+                "audit": Check(audit.check),
+                **guards.checks(),
+            },
+            drain,
+        ),
+        drain=drain,
         store_figures=lambda: {
             "profiles": storage.count(),
             "size_bytes": storage.size_bytes(),
         },
         changes=changes,
-        audit=Audit(settings.audit_path),
+        audit=audit,
+        tasks=TaskRunner(tasks, this_owner(), patience_sec=settings.task_ttl_sec),
+        secret=shared_secret(database, "request_state"),
         traces=build_traces(settings),
     )
 
+    mcp = StreamableEndpoint(gateway, Router(gateway))
     connections = Connections(
         highest=settings.max_connections,
         head_sec=settings.head_timeout_sec,
@@ -139,14 +166,17 @@ def build_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         lost = await asyncio.to_thread(records.lost, owner_is_alive)
+        lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
             sandboxed=sandboxed,
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
+            lost_tasks=lost_tasks,
         )
-        watcher = asyncio.create_task(watch_lists(gateway))
+        watching = asyncio.create_task(watch_lists(gateway))
+        sweeping = asyncio.create_task(mcp.run())
         pulse = Pulse(metrics, guards.beat)
         connections.start()
         try:
@@ -154,10 +184,12 @@ def build_app(settings: Settings) -> Starlette:
                 yield {"connections": connections}
         finally:
             gateway.drain.begin()
-            watcher.cancel()
+            watching.cancel()
+            sweeping.cancel()
             pulse.stop()
             connections.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
+            await gateway.tasks.close()
             await guards.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()
@@ -168,14 +200,13 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
     metrics.follow(metrics.connections, lambda: len(connections))
-    mcp = StreamableEndpoint(gateway, Router(gateway))
     calls = RpcEndpoint(gateway)
     access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
         Reception(
             gateway.drain,
             metrics,
-            {"/mcp": streamable.TRANSPORT, "/mcp/tools/call": rpc.TRANSPORT},
+            {"/mcp": HTTP, "/mcp/tools/call": rpc.TRANSPORT},
             access=access,
             traces=gateway.traces,
         ),
@@ -210,6 +241,18 @@ def _sandboxed(settings: Settings) -> bool:
             "Install bubblewrap, or set DYNOGATE_SANDBOX=auto"
         )
     return problem is None
+
+
+def _sandbox_check(sandboxed: bool) -> Callable[[], str | None]:
+    def look() -> str | None:
+        if not sandboxed:
+            return "off"
+        problem = try_sandbox()
+        if problem is not None:
+            raise ConfigurationError(problem)
+        return None
+
+    return look
 
 
 def open_database(settings: Settings) -> Database:

@@ -103,6 +103,18 @@ class Settings(BaseSettings):
     max_queued_jobs: int = Field(
         default=64, ge=0, description="Jobs that wait for a place; beyond it a call gets 503."
     )
+    task_ttl_sec: float = Field(
+        default=3600.0,
+        ge=1,
+        le=30 * 86_400,
+        description="Time that the result of a task (a long call that its MCP client comes back "
+        "for) is kept after its end, and that a task waits for an answer.",
+    )
+    max_tasks: int = Field(
+        default=1000,
+        ge=1,
+        description="Tasks kept for each client, running or ended; beyond it a call gets 503.",
+    )
     max_body_bytes: int = Field(
         default=4 * 2**20, ge=1024, description="Largest request body; beyond it a call gets 413."
     )
@@ -222,6 +234,25 @@ class Settings(BaseSettings):
         description="Directory where server processes that share a port meet, for metrics and "
         "rate limits of all of them; `dynogate serve` makes one of its own, another process "
         "manager must name one.",
+    )
+    max_sessions: int = Field(
+        default=10_000,
+        ge=1,
+        description="MCP sessions (of clients before 2026-07-28) in each server process.",
+    )
+    max_sessions_per_client: int = Field(
+        default=2_000,
+        ge=1,
+        description="MCP sessions of one principal; beyond it, its oldest idle one ends.",
+    )
+    session_idle_sec: float = Field(
+        default=1_800.0, gt=0, description="Time without use after which an MCP session ends."
+    )
+    client_answer_timeout_sec: float = Field(
+        default=300.0,
+        gt=0,
+        description="Time an MCP client has to answer what a tool asks it (elicitation, sampling, "
+        "roots) in a session.",
     )
     toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

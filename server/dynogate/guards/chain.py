@@ -10,6 +10,7 @@ from dynogate.guards.authentication import Authenticator
 from dynogate.guards.caller import Caller
 from dynogate.guards.origin import OriginGuard
 from dynogate.guards.rate_limit import RateLimit
+from dynogate.guards.readiness import Check
 from dynogate.guards.shedding import Shedder
 from dynogate.guards.wishes import with_wishes
 from dynogate.telemetry.metrics import Metrics
@@ -119,6 +120,10 @@ class Guards:
     def beat(self, lag_sec: float) -> None:
         """Learn how late the event loop is, at a regular look at it."""
         self._shedder.beat(lag_sec)
+
+    def checks(self) -> dict[str, Check]:
+        """What they depend on, to be looked at."""
+        return {} if self._shared is None else {"rate_limits": Check(self._shared.ping)}
 
     async def close(self) -> None:
         """Finish what is still being written, and close connections."""
