@@ -18,7 +18,7 @@ from dynogate.guards.readiness import Check, Readiness, in_thread
 from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
-from dynogate.jobs.records import owner_is_alive
+from dynogate.jobs.records import owner_is_alive, this_owner
 from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
 from dynogate.jobs.scratch import check_room
 from dynogate.mcp.router import Router
@@ -29,6 +29,7 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
@@ -38,6 +39,7 @@ from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
 from dynogate.transports.front import Front
@@ -87,6 +89,12 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
+    tasks = TaskTable(
+        database,
+        keep_us=round(settings.task_ttl_sec * 1_000_000),
+        max_per_principal=settings.max_tasks,
+        owner_is_alive=owner_is_alive,
+    )
     metrics = Metrics(settings.run_dir)
     guards = build_guards(settings, KeyTable(database), metrics)
     changes = Changes()
@@ -137,6 +145,8 @@ def build_app(settings: Settings) -> Starlette:
         },
         changes=changes,
         audit=audit,
+        tasks=TaskRunner(tasks, this_owner(), patience_sec=settings.task_ttl_sec),
+        secret=shared_secret(database, "request_state"),
         traces=build_traces(settings),
     )
 
@@ -145,12 +155,14 @@ def build_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         lost = await asyncio.to_thread(records.lost, owner_is_alive)
+        lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
             sandboxed=sandboxed,
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
+            lost_tasks=lost_tasks,
         )
         watching = asyncio.create_task(watch_lists(gateway))
         sweeping = asyncio.create_task(mcp.run())
@@ -164,6 +176,7 @@ def build_app(settings: Settings) -> Starlette:
             sweeping.cancel()
             pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
+            await gateway.tasks.close()
             await guards.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()

@@ -97,6 +97,18 @@ class Settings(BaseSettings):
     max_queued_jobs: int = Field(
         default=64, ge=0, description="Jobs that wait for a place; beyond it a call gets 503."
     )
+    task_ttl_sec: float = Field(
+        default=3600.0,
+        ge=1,
+        le=30 * 86_400,
+        description="Time that the result of a task (a long call that its MCP client comes back "
+        "for) is kept after its end, and that a task waits for an answer.",
+    )
+    max_tasks: int = Field(
+        default=1000,
+        ge=1,
+        description="Tasks kept for each client, running or ended; beyond it a call gets 503.",
+    )
     max_body_bytes: int = Field(
         default=4 * 2**20, ge=1024, description="Largest request body; beyond it a call gets 413."
     )

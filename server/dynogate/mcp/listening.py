@@ -6,7 +6,7 @@ Source: MCP 2026-07-28, ``basic/patterns/subscriptions``; for sessions, 2025-11-
 
 import msgspec
 
-from dynogate.errors import DynogateError, InvalidParams
+from dynogate.errors import InvalidParams
 from dynogate.gateway import Gateway
 from dynogate.mcp import resources
 from dynogate.mcp.exchange import Request, read_params
@@ -88,14 +88,6 @@ def _honoured(gateway: Gateway, asked: _Filter) -> _Filter:
         prompts_list_changed=asked.prompts_list_changed and bool(registry.prompts),
         resources_list_changed=asked.resources_list_changed and bool(registry.resources),
         resource_subscriptions=[
-            uri for uri in asked.resource_subscriptions if _is_there(gateway, uri)
+            uri for uri in asked.resource_subscriptions if resources.look_up(gateway, uri)
         ],
     )
-
-
-def _is_there(gateway: Gateway, uri: str) -> bool:
-    try:
-        resources.find(gateway, uri)
-    except DynogateError:
-        return False
-    return True

@@ -14,6 +14,8 @@ from dynogate.wire.results import Content
 
 T = TypeVar("T")
 
+Deferral = Callable[[], Awaitable[None]]
+
 Progress = Callable[[float, float | None, str], None]
 """Called with what is done, the total (None where unknown) and a message."""
 
@@ -96,7 +98,7 @@ class ToolContext(msgspec.Struct, frozen=True):
     progress: Progress = no_progress
     credential: str | None = None
     client: Client = DEAF
-    deferral: Callable[[], Awaitable[None]] | None = None
+    deferral: Deferral | None = None
 
     async def defer(self) -> None:
         """Let the client go its way from here on, where it can come back for the result.

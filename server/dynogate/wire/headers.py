@@ -21,7 +21,14 @@ _INTEGER = re.compile(r"(-?\d{1,64})(\.0+)?")
 _MARK = "x-mcp-header"
 
 # The methods whose Mcp-Name repeats a member of the params, and which.
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "task_id",
+    "tasks/update": "task_id",
+    "tasks/cancel": "task_id",
+}
 
 
 class McpHeaders(msgspec.Struct):
@@ -58,17 +65,22 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> McpHeaders:
         if attribute is not None:
             if getattr(found, attribute) is not None:
                 raise HeaderMismatch(f"header {name.decode()} was sent more than once")
-            setattr(found, attribute, value.decode("latin-1"))
+            setattr(found, attribute, _text(value))
         elif name == b"accept":
             accepted.append(value.decode("latin-1").lower())
         elif name.startswith(_PARAM):
             parameter = name[len(_PARAM) :].decode("latin-1")
             if parameter in found.params:
                 raise HeaderMismatch(f"header Mcp-Param-{parameter} was sent more than once")
-            found.params[parameter] = value.decode("latin-1")
+            found.params[parameter] = _text(value)
     if accepted:
         found.accept = ",".join(accepted)
     return found
+
+
+def _text(value: bytes) -> str:
+    """A field's value without the whitespace around it (RFC 9110, 5.5), which servers leave in."""
+    return value.strip(b" \t").decode("latin-1")
 
 
 def accepts(headers: McpHeaders, media_type: str) -> bool:

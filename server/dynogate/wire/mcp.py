@@ -24,6 +24,7 @@ ASSUMED_VERSION = "2025-03-26"
 _PREFIX = "io.modelcontextprotocol/"
 SUBSCRIPTION_ID = _PREFIX + "subscriptionId"
 SERVER_INFO = _PREFIX + "serverInfo"
+TASKS_EXTENSION = _PREFIX + "tasks"
 
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
@@ -68,6 +69,9 @@ class Params(msgspec.Struct, frozen=True):
     name: str | _Unset = _UNSET
     uri: str | _Unset = _UNSET
     arguments: Raw | _Unset = _UNSET
+    task_id: str | _Unset = msgspec.field(default=_UNSET, name="taskId")
+    input_responses: Raw | _Unset = msgspec.field(default=_UNSET, name="inputResponses")
+    request_state: str | _Unset = msgspec.field(default=_UNSET, name="requestState")
 
     def arguments_object(self) -> bytes:
         """The arguments of ``tools/call`` as JSON, ``{}`` where there are none.
