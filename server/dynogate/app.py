@@ -42,10 +42,10 @@ from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
+from dynogate.transports.connections import Connections
 from dynogate.transports.front import Front
 from dynogate.transports.posted import HTTP
 from dynogate.transports.probes import Probes
-from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
@@ -54,6 +54,8 @@ from dynogate.transports.streamable import StreamableEndpoint
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
+
+_LAST_WORDS_SEC = 5.0  # for the answer that a body took too long
 
 
 def create_app() -> Starlette:
@@ -117,6 +119,7 @@ def build_app(settings: Settings) -> Starlette:
             ProfilingPolicy(
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
+                confirm_code=settings.confirm_code,
             ),
             changes,
         ),
@@ -151,9 +154,18 @@ def build_app(settings: Settings) -> Starlette:
     )
 
     mcp = StreamableEndpoint(gateway, Router(gateway))
+    connections = Connections(
+        highest=settings.max_connections,
+        head_sec=settings.head_timeout_sec,
+        body_sec=settings.body_timeout_sec + _LAST_WORDS_SEC,
+        read_sec=settings.read_timeout_sec,
+        max_head_bytes=settings.max_head_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        metrics=metrics,
+    )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         lost = await asyncio.to_thread(records.lost, owner_is_alive)
         lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
@@ -167,14 +179,16 @@ def build_app(settings: Settings) -> Starlette:
         watching = asyncio.create_task(watch_lists(gateway))
         sweeping = asyncio.create_task(mcp.run())
         pulse = Pulse(metrics, guards.beat)
+        connections.start()
         try:
             with draining_first(gateway):
-                yield
+                yield {"connections": connections}
         finally:
             gateway.drain.begin()
             watching.cancel()
             sweeping.cancel()
             pulse.stop()
+            connections.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await gateway.tasks.close()
             await guards.close()
@@ -187,7 +201,7 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
     metrics.follow(metrics.sessions, lambda: mcp.sessions)
-    metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
+    metrics.follow(metrics.connections, lambda: len(connections))
     calls = RpcEndpoint(gateway)
     access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
