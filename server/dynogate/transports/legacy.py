@@ -5,7 +5,6 @@ nothing: the client comes back for its answer with ``Last-Event-ID``.
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Mapping
 
@@ -53,15 +52,19 @@ class SessionChannel:
 
 
 class LegacyEndpoint:
-    """Serves the requests of sessions."""
+    """Serves the requests of sessions.
 
-    def __init__(self, gateway: Gateway, router: Router) -> None:
+    Args:
+        worker: the name of this process, with which its sessions' ids begin.
+    """
+
+    def __init__(self, gateway: Gateway, router: Router, worker: str) -> None:
         settings = gateway.settings
         self._gateway = gateway
         self._router = router
         self._answer_timeout_sec = settings.client_answer_timeout_sec
         self.sessions = SessionTable(
-            secrets.token_hex(4),
+            worker,
             limit=settings.max_sessions,
             limit_each=settings.max_sessions_per_client,
             idle_sec=settings.session_idle_sec,
