@@ -12,6 +12,7 @@ from dynogate.errors import DynogateError, InvalidParams, InvalidRequest, ParseE
 
 Raw = msgspec.Raw
 NULL_ID = Raw(b"null")
+_ID_BYTES = 1024
 _ID_START = frozenset(b'"-0123456789')
 
 
@@ -96,7 +97,8 @@ def _read(data: bytes) -> Request | BadRequest:
         return BadRequest(InvalidRequest("a request must be a JSON object"), NULL_ID)
     request_id = _valid_id(envelope.id)
     if request_id is None and envelope.id is not msgspec.UNSET:
-        return BadRequest(InvalidRequest("'id' must be a string, a number or null"), NULL_ID)
+        problem = f"'id' must be a string, a number or null, of at most {_ID_BYTES} bytes"
+        return BadRequest(InvalidRequest(problem), NULL_ID)
     try:
         return Request(_method(envelope), _params(envelope), request_id)
     except InvalidRequest as error:
@@ -107,6 +109,8 @@ def _valid_id(value: Raw | msgspec.UnsetType) -> Raw | None:
     if value is msgspec.UNSET:
         return None
     data = bytes(value)
+    if len(data) > _ID_BYTES:
+        return None  # many a reader takes no number of that length back
     return value.copy() if data[0] in _ID_START or data == b"null" else None
 
 
