@@ -18,7 +18,7 @@ from dynogate.guards.readiness import Check, Readiness, in_thread
 from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
-from dynogate.jobs.records import owner_is_alive
+from dynogate.jobs.records import owner_is_alive, this_owner
 from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
 from dynogate.jobs.scratch import check_room
 from dynogate.mcp.router import Router
@@ -29,6 +29,7 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
@@ -38,12 +39,13 @@ from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
+from dynogate.transports.connections import Connections
 from dynogate.transports.front import Front
 from dynogate.transports.posted import HTTP
 from dynogate.transports.probes import Probes
-from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
@@ -52,6 +54,8 @@ from dynogate.transports.streamable import StreamableEndpoint
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
+
+_LAST_WORDS_SEC = 5.0  # for the answer that a body took too long
 
 
 def create_app() -> Starlette:
@@ -87,6 +91,12 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
+    tasks = TaskTable(
+        database,
+        keep_us=round(settings.task_ttl_sec * 1_000_000),
+        max_per_principal=settings.max_tasks,
+        owner_is_alive=owner_is_alive,
+    )
     metrics = Metrics(settings.run_dir)
     guards = build_guards(settings, KeyTable(database), metrics)
     changes = Changes()
@@ -109,6 +119,7 @@ def build_app(settings: Settings) -> Starlette:
             ProfilingPolicy(
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
+                confirm_code=settings.confirm_code,
             ),
             changes,
         ),
@@ -137,33 +148,49 @@ def build_app(settings: Settings) -> Starlette:
         },
         changes=changes,
         audit=audit,
+        tasks=TaskRunner(tasks, this_owner(), patience_sec=settings.task_ttl_sec),
+        secret=shared_secret(database, "request_state"),
         traces=build_traces(settings),
     )
 
     mcp = StreamableEndpoint(gateway, Router(gateway))
+    connections = Connections(
+        highest=settings.max_connections,
+        head_sec=settings.head_timeout_sec,
+        body_sec=settings.body_timeout_sec + _LAST_WORDS_SEC,
+        read_sec=settings.read_timeout_sec,
+        max_head_bytes=settings.max_head_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        metrics=metrics,
+    )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         lost = await asyncio.to_thread(records.lost, owner_is_alive)
+        lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
             sandboxed=sandboxed,
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
+            lost_tasks=lost_tasks,
         )
         watching = asyncio.create_task(watch_lists(gateway))
         sweeping = asyncio.create_task(mcp.run())
         pulse = Pulse(metrics, guards.beat)
+        connections.start()
         try:
             with draining_first(gateway):
-                yield
+                yield {"connections": connections}
         finally:
             gateway.drain.begin()
             watching.cancel()
             sweeping.cancel()
             pulse.stop()
+            connections.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
+            await gateway.tasks.close()
             await guards.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()
@@ -173,7 +200,8 @@ def build_app(settings: Settings) -> Starlette:
 
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
-    metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
+    metrics.follow(metrics.sessions, lambda: mcp.sessions)
+    metrics.follow(metrics.connections, lambda: len(connections))
     calls = RpcEndpoint(gateway)
     access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(

@@ -15,9 +15,18 @@ from dynogate.settings import Settings
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.changes import Changes
-from dynogate.tools.context import DEAF, Client, Progress, Services, ToolContext, no_progress
+from dynogate.tools.context import (
+    DEAF,
+    Client,
+    Deferral,
+    Progress,
+    Services,
+    ToolContext,
+    no_progress,
+)
 from dynogate.tools.dispatch import call_tool
 from dynogate.tools.registry import Registry, Tool
+from dynogate.tools.tasks import TaskRunner
 
 if TYPE_CHECKING:
     from dynogate.telemetry.traces import Traces
@@ -32,6 +41,8 @@ class Gateway:
         store_figures: how much the store holds, for ``/status``.
         changes: news of what clients may have asked to be told.
         audit: where calls of tools that execute are written down.
+        tasks: calls that outlive their request.
+        secret: what the processes of this gateway have in common, and nobody else.
         traces: where spans of calls go; None while nobody wants any.
         drain: whether the process shuts down, and what is under way.
     """
@@ -48,6 +59,8 @@ class Gateway:
     store_figures: Callable[[], dict[str, int]]
     changes: Changes
     audit: Audit
+    tasks: TaskRunner
+    secret: bytes
     traces: "Traces | None" = None
     started: float = field(default_factory=time.monotonic)
 
@@ -69,6 +82,7 @@ class Gateway:
         client_id: str | None = None,
         progress: Progress = no_progress,
         client: Client = DEAF,
+        deferral: Deferral | None = None,
         version: str | None = None,
         parent: Mapping[str, str] | None = None,
     ) -> bytes:
@@ -84,7 +98,9 @@ class Gateway:
         Raises:
             DynogateError: what the guards or the tool have to say.
         """
-        context = self.context(caller, client_id=client_id, progress=progress, client=client)
+        context = self.context(
+            caller, client_id=client_id, progress=progress, client=client, deferral=deferral
+        )
         called = self.guards.run(
             tool,
             caller,
@@ -103,6 +119,7 @@ class Gateway:
         client_id: str | None = None,
         progress: Progress = no_progress,
         client: Client = DEAF,
+        deferral: Deferral | None = None,
     ) -> ToolContext:
         """What tools, and those who read resources and write prompts, are given."""
         return ToolContext(
@@ -113,4 +130,5 @@ class Gateway:
             services=self.services,
             progress=progress,
             client=client,
+            deferral=deferral,
         )

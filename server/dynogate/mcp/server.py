@@ -10,7 +10,7 @@ from dynogate.gateway import Gateway
 from dynogate.mcp.exchange import Request, read_params
 from dynogate.mcp.method import Method
 from dynogate.mcp.session import Session
-from dynogate.wire.mcp import LEGACY, SUPPORTED, LogLevel, encode
+from dynogate.wire.mcp import LEGACY, SUPPORTED, TASKS_EXTENSION, LogLevel, encode
 
 INFO = {"name": "dynogate", "title": "Dynogate", "version": __version__}
 INSTRUCTIONS = (
@@ -51,7 +51,7 @@ def methods(gateway: Gateway) -> list[Method]:
     discovery = encode(
         {
             "supportedVersions": list(SUPPORTED),
-            "capabilities": told,
+            "capabilities": {**told, "extensions": {TASKS_EXTENSION: {}}},
             "instructions": INSTRUCTIONS,
         }
     )

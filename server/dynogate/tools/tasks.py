@@ -21,6 +21,7 @@ from dynogate.store.tasks import CANCELLED, COMPLETED, FAILED, TaskRow, TaskTabl
 from dynogate.telemetry.logs import get_logger
 from dynogate.tools.context import Client, Progress
 from dynogate.tools.inputs import Answer, InputRequest
+from dynogate.tools.task_news import TaskNews
 from dynogate.wire.jsonrpc import error_object
 from dynogate.wire.mcp import LogLevel
 
@@ -161,6 +162,10 @@ class DeferredCall(Client):
 class TaskRunner:
     """The tasks of one process.
 
+    Attributes:
+        patience_sec: how long a task waits for an answer of its client.
+        news: for those who want to be told what becomes of a task.
+
     Args:
         owner: what the records say of this process.
         patience_sec: how long a task waits for an answer of its client.
@@ -171,6 +176,7 @@ class TaskRunner:
         self, table: TaskTable, owner: str, *, patience_sec: float, poll_sec: float = POLL_SEC
     ) -> None:
         self.patience_sec = patience_sec
+        self.news = TaskNews(table, poll_sec=poll_sec)
         self._table = table
         self._owner = owner
         self._poll_sec = poll_sec
@@ -275,6 +281,7 @@ class TaskRunner:
             call.stop(None)
         for call in calls:
             await call.wait()
+        await self.news.close()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})

@@ -116,7 +116,11 @@ class Reception:
             if way is PROBE:
                 await app(scope, receive, visit.send)
             else:
-                await self._hold(app, scope, receive, visit)
+                self._drain.enter()
+                try:
+                    await app(scope, receive, visit.send)
+                finally:
+                    self._drain.leave()
         except DynogateError as error:
             await self._refuse(scope, visit, error)
         except Exception:
@@ -124,13 +128,6 @@ class Reception:
                 raise  # the server can but cut the connection
             log.exception("request failed", path=scope["path"][:200])
             await self._refuse(scope, visit, InternalError("a fault in the gateway; see its log"))
-
-    async def _hold(self, app: ASGIApp, scope: Scope, receive: Receive, visit: Visit) -> None:
-        self._drain.enter()
-        try:
-            await app(scope, receive, visit.send)
-        finally:
-            self._drain.leave()
 
     def _name(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """What the client calls the request, if that can be written into a log, or a new name."""
