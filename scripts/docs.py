@@ -169,7 +169,7 @@ def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
 def _command(name: str) -> Iterator[str]:
     """What ``dynogate NAME --help`` prints."""
     page = io.StringIO()
-    app.help_print([] if name == "dynogate" else [name], console=Console(file=page, width=90))
+    app.help_print([] if name == "dynogate" else name.split(), console=Console(file=page, width=90))
     lines = [line.rstrip() for line in page.getvalue().strip().splitlines()]
     return iter(["```text", *lines, "```"])
 

@@ -31,6 +31,7 @@ from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
+from dynogate.transports.front import Front
 from dynogate.transports.probes import Probes
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
@@ -125,9 +126,11 @@ def build_app(settings: Settings) -> Starlette:
             await authenticator.close()
             await asyncio.to_thread(database.close)
 
-    return Starlette(
+    calls = RpcEndpoint(gateway)
+    return Front(
+        {"/mcp/tools/call": calls},
         routes=[
-            Route("/mcp/tools/call", RpcEndpoint(gateway), methods=["POST"]),
+            Route("/mcp/tools/call", calls, methods=["POST"]),
             *Probes(gateway).routes,
         ],
         lifespan=lifespan,

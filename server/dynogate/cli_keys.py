@@ -82,7 +82,10 @@ def list_keys(*, data_dir: Path | None = None, json: bool = False) -> None:
     if json:
         _print_json([_told(key) for key in found])
         return
-    shown = Table("id", "name", "scopes", "state", "last used", box=None)
+    shown = Table(box=None)
+    shown.add_column("id", no_wrap=True)  # whole, for `revoke`
+    for title in ("name", "scopes", "state", "last used"):
+        shown.add_column(title)
     for key in found:
         shown.add_row(key.id, key.name, " ".join(sorted(key.scopes)), key.state, _day(key))
     Console().print(shown)

@@ -6,7 +6,7 @@ from pathlib import Path
 PROGRAM = """
 from dynogate.telemetry.metrics import Metrics
 metrics = Metrics()
-metrics.calls.labels("t", "rpc", "ok").inc()
+metrics.calls["t", "rpc", "ok"].inc()
 print(metrics.render().decode())
 """
 

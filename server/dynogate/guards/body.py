@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from dynogate.errors import BodyTimeout, BodyTooLarge, ClientGone, UnsupportedMediaType
+from dynogate.guards.deadline import within
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -42,7 +43,7 @@ class BodyGuard:
 
     async def _next(self, receive: Receive, timeout_sec: float) -> MutableMapping[str, Any]:
         try:
-            message = await asyncio.wait_for(receive(), timeout_sec)
+            message = await within(timeout_sec, receive())
         except TimeoutError:
             raise BodyTimeout(f"the body did not arrive within {self._timeout_sec:g} s") from None
         if message["type"] == "http.disconnect":

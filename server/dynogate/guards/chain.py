@@ -65,4 +65,4 @@ class Guards:
             )
 
     def _refused(self, error: DynogateError) -> None:
-        self._metrics.refused.labels(type(error).__name__).inc()
+        self._metrics.refused[(type(error).__name__,)].inc()

@@ -40,8 +40,8 @@ async def call_tool(
     finally:
         elapsed = time.perf_counter() - start
         metrics.in_flight.dec()
-        metrics.calls.labels(tool.name, transport, outcome).inc()
-        metrics.seconds.labels(tool.name, transport).observe(elapsed)
+        metrics.calls[tool.name, transport, outcome].inc()
+        metrics.seconds[tool.name, transport].observe(elapsed)
         if tool.scope == "tools:execute":
             log.info(
                 "tool executed",

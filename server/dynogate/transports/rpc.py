@@ -66,7 +66,7 @@ class RpcEndpoint:
         await send_json(send, answer.status, answer.body, answer.headers)
 
     def _count(self, status: int) -> None:
-        self._gateway.metrics.requests.labels(TRANSPORT, status).inc()
+        self._gateway.metrics.requests[TRANSPORT, str(status)].inc()
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
         gateway = self._gateway
