@@ -103,12 +103,12 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection over from the HTTP protocol, which has read the request."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
-        self._server.connections.add(self)  # type: ignore[arg-type]  # a set of uvicorn's own
+        self._server.connections.add(self)  # type: ignore[arg-type]  # any with shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the app, and let go of everything."""
         HttpProtocol.open_connections -= 1  # counted in when it was HTTP
-        self._server.connections.discard(self)  # type: ignore[arg-type]
+        self._server.connections.discard(self)
         if self._phase in (_Phase.OPENING, _Phase.OPEN):
             self._tell_end(Closing(frames.ABNORMAL))
         self._phase = _Phase.CLOSED

@@ -74,33 +74,34 @@ class FrameReader:
             self._buffer.clear()
         found: list[tuple[int, bytes]] = []
         at, size = 0, len(data)
-        while self.violation is None and size - at >= 2:
-            first, length = data[at], data[at + 1] & 0x7F
-            mask_at = at + 2
-            if length == 126:
-                mask_at += 2
-                length = int.from_bytes(data[at + 2 : mask_at])
-            elif length == 127:
-                mask_at += 8
+        while size - at >= 2:
+            first, length, mask_at = data[at], data[at + 1] & 0x7F, at + 2
+            if length >= 126:
+                mask_at += 2 if length == 126 else 8
                 length = int.from_bytes(data[at + 2 : mask_at])
             payload_at = mask_at + 4
+            end = payload_at
             if mask_at <= size:
-                self.violation = self._problem(first, data[at + 1], length)
-                if self.violation is not None:
-                    break
-            end = payload_at + length
-            if payload_at > size or end > size:
-                self._needed = (end if mask_at <= size else payload_at) - at
+                end += length
+                if self._breaks_a_rule(first, data[at + 1], length):
+                    return found
+            if end > size:
+                self._needed = end - at
                 break
             payload = apply_mask(data[payload_at:end], data[mask_at:payload_at])
             at = end
-            if first & 0x8F == 0x80 | TEXT:  # nearly every frame: a whole message
+            if first == 0x80 | TEXT:  # nearly every frame: a whole message
                 found.append((TEXT, payload))
             else:
                 self._take(first, payload, found)
-        if self.violation is None and at < size:
+        if at < size:
             self._buffer += data[at:]
         return found
+
+    def _breaks_a_rule(self, first: int, second: int, length: int) -> bool:
+        if self.violation is None:
+            self.violation = self._problem(first, second, length)
+        return self.violation is not None
 
     def _problem(self, first: int, second: int, length: int) -> Closing | None:
         opcode = first & 0x0F
