@@ -28,11 +28,13 @@ from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
+from dynogate.telemetry.pulse import Pulse
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports.front import Front
 from dynogate.transports.probes import Probes
+from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
 from dynogate.wire import jsonrpc
@@ -72,7 +74,7 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
-    metrics = Metrics()
+    metrics = Metrics(settings.run_dir)
     authenticator = Authenticator(KeyTable(database), always=_is_public(settings))
     gateway = Gateway(
         settings=settings,
@@ -118,14 +120,20 @@ def build_app(settings: Settings) -> Starlette:
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
         )
+        pulse = Pulse(metrics)
         try:
             yield
         finally:
             gateway.draining = True
+            pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await authenticator.close()
             await asyncio.to_thread(database.close)
+            metrics.close()
 
+    metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
+    metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
+    metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
     calls = RpcEndpoint(gateway)
     return Front(
         {"/mcp/tools/call": calls},

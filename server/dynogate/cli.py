@@ -86,14 +86,13 @@ def serve(
         log_format="json" if json else None,
     )
     check(settings)
-    os.environ.update(settings.as_environment())
     # uvicorn finishes what is in flight and then raises the signal again: that is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if settings.workers == 1:
-        _run_server(settings)
-        return
-    with tempfile.TemporaryDirectory(prefix="dynogate-metrics-") as shared:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+    with contextlib.ExitStack() as until_the_end:
+        if settings.workers > 1 and settings.run_dir is None:
+            made = until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="dynogate-run-"))
+            settings = settings.model_copy(update={"run_dir": Path(made)})
+        os.environ.update(settings.as_environment())
         _run_server(settings)
 
 

@@ -35,7 +35,6 @@ class Gateway:
     checks: Mapping[str, Callable[[], None]]
     store_figures: Callable[[], dict[str, int]]
     started: float = field(default_factory=time.monotonic)
-    total_requests: int = 0
     draining: bool = False
 
     async def identify(self, scope: Mapping[str, Any]) -> Caller:

@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     rate_limit: Literal["off"] = Field(
         default="off", description="Rate limiting; `off` is all there is so far."
     )
+    run_dir: Path | None = Field(
+        default=None,
+        description="Directory where server processes that share a port meet, for metrics of all "
+        "of them; `dynogate serve` makes one of its own, another process manager must name one.",
+    )
     toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Further toolsets to load (`package.module:attribute`, comma-separated), "

@@ -3,8 +3,12 @@ import json
 import pytest
 
 from dynogate.errors import ConfigurationError, InvalidParams
+from dynogate.telemetry.metrics import Metrics
+from dynogate.tools.context import ToolContext
+from dynogate.tools.dispatch import call_tool
 from dynogate.tools.registry import Annotations, Registry, Tool, Toolset
 from dynogate.tools.toolsets import load_registry
+from tests.conformance.fixtures import toolset as conformance
 from tests.toolset import Echo, toolset
 
 
@@ -119,3 +123,23 @@ def test_a_wrong_toolset_reference_is_refused(reference: str, said: str) -> None
     """At start-up, with the reference in the message."""
     with pytest.raises(ConfigurationError, match=said):
         load_registry([reference])
+
+
+def test_a_tool_can_say_more_of_its_arguments() -> None:
+    """Keywords that annotations cannot say are in the schema, beside what they do say."""
+    loaded = Registry(conformance)
+    tool = loaded.get("json_schema_2020_12_tool")
+    assert tool is not None
+    schema = tool.input_schema()
+    assert schema["$defs"]["address"]["$anchor"] == "addressDef"
+    assert schema["additionalProperties"] is False
+    assert {"$schema", "allOf", "if", "then", "else"} <= set(schema)
+
+
+async def test_a_tool_can_give_more_than_text(context: ToolContext) -> None:
+    """Its blocks become the content; what it says in JSON stays the structured content."""
+    tool = Registry(conformance).get("test_multiple_content_types")
+    assert tool is not None
+    result = json.loads(await call_tool(tool, b"{}", context, Metrics(), "test"))
+    assert [block["type"] for block in result["content"]] == ["text", "image", "resource"]
+    assert result["structuredContent"] == {"count": 3}

@@ -84,6 +84,15 @@ class JobQueue:
         """Jobs that wait for a place."""
         return len(self._handles) - self._running
 
+    def check_room(self) -> None:
+        """Find out before a job is made whether it would be taken now.
+
+        Raises:
+            Busy: no place in the queue, or it is being drained.
+        """
+        if self._draining or len(self._handles) >= self.max_running + self.max_queued:
+            raise self._busy()
+
     async def run(
         self,
         kind: str,
@@ -141,8 +150,7 @@ class JobQueue:
     @contextmanager
     def _admitted(self, on_progress: OnProgress | None) -> Iterator[JobHandle]:
         """Count a job in, or raise ``Busy``."""
-        if self._draining or len(self._handles) >= self.max_running + self.max_queued:
-            raise self._busy()
+        self.check_room()
         handle = JobHandle(on_progress and self._on_loop(on_progress))
         self._handles.add(handle)
         self._idle.clear()

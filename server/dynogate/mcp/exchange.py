@@ -1,14 +1,15 @@
 """One request of a client, as the methods of MCP see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from dynogate.errors import InvalidParams
+from dynogate.errors import InvalidParams, MissingCapability
 from dynogate.guards.caller import Caller
 from dynogate.tools.context import DEAF, Client, Progress, no_progress
+from dynogate.tools.inputs import Answer, InputRequest, InputRequired
 from dynogate.wire.mcp import LOG_LEVELS, MODERN, LogLevel, Message
 
 T = TypeVar("T")
@@ -20,10 +21,12 @@ class Session(Protocol):
     Attributes:
         log_level: least severity it wants to be told; None for nothing.
         watched: URIs of the resources whose updates it wants to be told.
+        capabilities: what the client said it can do.
     """
 
     log_level: LogLevel | None
     watched: set[str]
+    capabilities: Mapping[str, object]
 
 
 class Channel(Protocol):
@@ -32,11 +35,10 @@ class Channel(Protocol):
     def notify(self, method: str, params: Mapping[str, object]) -> None:
         """Send a notification; never waits, and may leave it out where the client is slow."""
 
-    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+    async def ask(self, request: InputRequest) -> Answer:
         """Send a request and wait for its answer (legacy era only).
 
         Raises:
-            MissingCapability: the client cannot be asked that.
             ToolError: it answered with an error, or not in time.
         """
 
@@ -47,9 +49,9 @@ class NoChannel:
     def notify(self, method: str, params: Mapping[str, object]) -> None:
         """Leave it out."""
 
-    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+    async def ask(self, request: InputRequest) -> Answer:
         """Refuse."""
-        return await DEAF.ask(method, params)
+        raise MissingCapability(f"the client cannot be sent {request.method} here")
 
 
 NO_CHANNEL = NoChannel()
@@ -63,6 +65,7 @@ class Request:
         transport: what brought it, for metrics and logs.
         version: the protocol version it is to be served by.
         session: the legacy client's session; None in the modern era.
+        answers: to what the client was asked in an earlier round of this request (modern era).
     """
 
     message: Message
@@ -71,6 +74,7 @@ class Request:
     version: str
     channel: Channel = NO_CHANNEL
     session: Session | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
     def is_modern(self) -> bool:
@@ -106,7 +110,16 @@ class Request:
 
     def client(self) -> Client:
         """The client as a tool talks to it."""
-        return DEAF if self.channel is NO_CHANNEL else _Reachable(self)
+        is_deaf = self.channel is NO_CHANNEL and not self.is_modern
+        return DEAF if is_deaf else _Reachable(self)
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        """What the client said it can do."""
+        if self.session is not None:
+            return self.session.capabilities
+        declared = self.message.head.meta.client_capabilities
+        return {} if declared is msgspec.UNSET else declared
 
     def log_level(self) -> LogLevel | None:
         """Least severity the client wants to be told; None for nothing."""
@@ -129,8 +142,18 @@ class _Reachable(Client):
             params["logger"] = logger
         self._request.channel.notify("notifications/message", params)
 
-    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
-        return await self._request.channel.ask(method, params)
+    def can(self, request: InputRequest) -> bool:
+        return request.capability in self._request.capabilities
+
+    async def _answers(self, requests: Mapping[str, InputRequest]) -> dict[str, Answer]:
+        if not self._request.is_modern:
+            ask = self._request.channel.ask
+            return {name: await ask(request) for name, request in requests.items()}
+        given = self._request.answers
+        missing = {name: request for name, request in requests.items() if name not in given}
+        if missing:
+            raise InputRequired(missing)
+        return {name: given[name] for name in requests}
 
 
 def read_params(request: Request, kind: type[T]) -> T:

@@ -1,12 +1,14 @@
 """What a tool is given besides its arguments."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
 from dynogate.errors import MissingCapability
 from dynogate.jobs.queue import JobHandle, JobQueue
+from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.wire.mcp import LogLevel
+from dynogate.wire.results import Content
 
 T = TypeVar("T")
 
@@ -42,18 +44,30 @@ class Client:
     def log(self, level: LogLevel, data: object, logger: str | None = None) -> None:
         """Tell something, if the client asked to be told what is that severe."""
 
-    async def ask(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
-        """Have the client do something: ``sampling/createMessage``, ``elicitation/create``,
-        ``roots/list``.
+    def can(self, request: InputRequest) -> bool:
+        """Whether the client can be asked this."""
+        return False
+
+    async def ask(self, requests: Mapping[str, InputRequest]) -> dict[str, Answer]:
+        """The client's answers to ``requests``, by name; the same name has the same answer.
+
+        What it means to wait for them is told in `dynogate.tools.inputs`.
 
         Raises:
             MissingCapability: it cannot, or did not say it could.
         """
-        name = method.partition("/")[0]
-        raise MissingCapability(
-            f"the client takes no {method} here; connect with MCP and declare {name!r}",
-            data={"requiredCapabilities": {name: {}}},
-        )
+        for request in requests.values():
+            if not self.can(request):
+                raise MissingCapability(
+                    f"the client takes no {request.method} here; connect with MCP and declare "
+                    f"{request.capability!r}",
+                    data={"requiredCapabilities": {request.capability: {}}},
+                )
+        return await self._answers(requests)
+
+    async def _answers(self, requests: Mapping[str, InputRequest]) -> dict[str, Answer]:
+        """Those to requests that the client can be asked."""
+        return {}
 
 
 DEAF = Client()
@@ -71,6 +85,7 @@ class ToolContext:
         services: the domain objects of the gateway.
         progress: where to tell how far a long call has come.
         client: whom else to talk to while it works.
+        deferral: makes the call one that outlives its request; None where that cannot be.
     """
 
     principal: str
@@ -80,6 +95,16 @@ class ToolContext:
     progress: Progress = no_progress
     credential: str | None = None
     client: Client = DEAF
+    deferral: Callable[[], Awaitable[None]] | None = None
+
+    async def defer(self) -> None:
+        """Let the client go its way from here on, where it can come back for the result.
+
+        Long tools call it once all is known that they need; `run_job` does it for them. Without
+        effect where the client has to wait.
+        """
+        if self.deferral is not None:
+            await self.deferral()
 
     async def run_job(self, kind: str, work: Callable[[JobHandle], T]) -> T:
         """Run blocking ``work`` in the job queue, with this call's principal and progress.
@@ -87,6 +112,8 @@ class ToolContext:
         Raises:
             Busy: the queue is full.
         """
+        self.jobs.check_room()
+        await self.defer()
         return await self.jobs.run(kind, work, principal=self.principal, on_progress=self.progress)
 
 
@@ -98,3 +125,10 @@ class ToolOutput(Protocol):
 
     def text(self) -> str:
         """The same for a reader."""
+
+
+class RichOutput(ToolOutput, Protocol):
+    """What a tool returns that gives a reader more than text: images, sounds, resources."""
+
+    def blocks(self) -> Sequence[Content]:
+        """What a reader gets in place of the text."""

@@ -1,13 +1,15 @@
 """One tool call from arguments to an encoded result, the same for every transport."""
 
 import time
+from typing import cast
 
 from dynogate.errors import DynogateError, InternalError
 from dynogate.telemetry.logs import get_logger
 from dynogate.telemetry.metrics import Metrics
-from dynogate.tools.context import ToolContext
+from dynogate.tools.context import RichOutput, ToolContext, ToolOutput
+from dynogate.tools.inputs import InputRequired
 from dynogate.tools.registry import Tool
-from dynogate.wire.results import tool_result
+from dynogate.wire.results import content_result, tool_result
 
 log = get_logger(__name__)
 
@@ -19,15 +21,19 @@ async def call_tool(
 
     Raises:
         DynogateError: what went wrong; a fault of ours is logged whole and told as InternalError.
+        InputRequired: the client has to be asked something first.
     """
     start = time.perf_counter()
     outcome = "cancelled"
     metrics.in_flight.inc()
     try:
         output = await tool.call(arguments, context)
-        result = tool_result(output.text(), output.model_dump_json().encode())
+        result = _encoded(tool, output)
         outcome = "ok"
         return result
+    except InputRequired:
+        outcome = "input_required"
+        raise
     except DynogateError as error:
         outcome = str(error.code)
         raise
@@ -53,3 +59,10 @@ async def call_tool(
                 outcome=outcome,
                 seconds=round(elapsed, 3),
             )
+
+
+def _encoded(tool: Tool, output: ToolOutput) -> bytes:
+    structured = output.model_dump_json().encode()
+    if tool.rich:
+        return content_result(cast(RichOutput, output).blocks(), structured)
+    return tool_result(output.text(), structured)

@@ -11,18 +11,19 @@ import msgspec
 from pydantic import BaseModel
 
 from dynogate.tools.resources import Completer
+from dynogate.wire.results import Content, TextContent
 
 
 class PromptMessage(msgspec.Struct):
-    """One message for a model; ``content`` is a content block of MCP."""
+    """One message for a model."""
 
     role: Literal["user", "assistant"]
-    content: dict[str, object]
+    content: Content
 
 
 def user_text(text: str) -> PromptMessage:
     """A text that the user says."""
-    return PromptMessage("user", {"type": "text", "text": text})
+    return PromptMessage("user", TextContent(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

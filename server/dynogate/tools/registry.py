@@ -55,7 +55,13 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool of the catalogue."""
+    """One tool of the catalogue.
+
+    Attributes:
+        long_running: it may take longer than a client should wait for.
+        rich: its output is a `RichOutput`.
+        schema: JSON Schema keywords of the arguments beside those of their model.
+    """
 
     name: str
     family: str
@@ -66,6 +72,8 @@ class Tool:
     arguments: type[Arguments]
     output: type[BaseModel]
     handler: Handler
+    rich: bool = False
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
     async def call(self, arguments: bytes, context: ToolContext) -> ToolOutput:
         """Validate ``arguments`` (a JSON object) and run the tool.
@@ -89,12 +97,16 @@ class Tool:
         except ValidationError as error:
             raise self._invalid(error) from None
 
+    def input_schema(self) -> dict[str, Any]:
+        """The JSON Schema of the arguments."""
+        return {**self.arguments.model_json_schema(), **self.schema}
+
     def listing(self) -> dict[str, object]:
         """The tool's entry in ``tools/list``."""
         return {
             "name": self.name,
             "description": self.description,
-            "inputSchema": self.arguments.model_json_schema(),
+            "inputSchema": self.input_schema(),
             "outputSchema": self.output.model_json_schema(mode="serialization"),
             "annotations": self.annotations.as_mcp(),
             "_meta": {
@@ -142,12 +154,24 @@ class Toolset:
     prompts: list[Prompt] = field(default_factory=list)
 
     def tool(
-        self, *, scope: Scope, annotations: Annotations, long_running: bool = False
+        self,
+        *,
+        scope: Scope,
+        annotations: Annotations,
+        long_running: bool = False,
+        schema: Mapping[str, Any] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare an async function as a tool.
 
         Its name, parameters (annotated, keyword-only after the context), docstring and return
         type become the tool's name, arguments, description and output schema.
+
+        Args:
+            scope: what a caller needs to be allowed.
+            annotations: hints for clients.
+            long_running: it may take longer than a client should wait for.
+            schema: JSON Schema keywords that the annotations cannot say (``allOf``, ``if``):
+                clients are told them, the function checks them.
         """
 
         def declare(handler: Handler) -> Handler:
@@ -162,6 +186,8 @@ class Toolset:
                     arguments=_arguments_of(handler),
                     output=_output_of(handler),
                     handler=handler,
+                    rich=hasattr(_output_of(handler), "blocks"),
+                    schema=schema or {},
                 )
             )
             return handler
@@ -254,7 +280,7 @@ class Registry:
             )
         self._tools[tool.name] = tool
         try:
-            mirrored = mirrors(tool.arguments.model_json_schema())
+            mirrored = mirrors(tool.input_schema())
         except ValueError as error:
             raise ConfigurationError(f"tool {tool.name!r}: {error}") from None
         if mirrored:

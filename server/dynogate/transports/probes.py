@@ -13,7 +13,6 @@ from dynogate import __version__
 from dynogate.errors import DynogateError
 from dynogate.gateway import Gateway
 from dynogate.telemetry.metrics import CONTENT_TYPE
-from dynogate.transports.protocol import HttpProtocol
 
 
 class Probes:
@@ -63,28 +62,36 @@ class Probes:
         return JSONResponse(body, status_code=503 if failed else 200)
 
     async def status(self, request: Request) -> Response:
-        """Health, and what this process holds and does."""
+        """Health, and what the gateway holds and does, in all its processes."""
         await self._require_reader(request)
         gateway = self._gateway
+        gateway.metrics.refresh()
+        figures = await anyio.to_thread.run_sync(gateway.metrics.figures)
         store = await anyio.to_thread.run_sync(gateway.store_figures)
         body = {
             **self._health(),
-            "total_requests": gateway.total_requests,
-            "active_connections": HttpProtocol.open_connections,
+            "workers": figures["dynogate_workers"],
+            "total_requests": figures.get("dynogate_http_requests", 0),
+            "active_connections": figures["dynogate_connections"],
+            "calls_in_flight": figures["dynogate_tool_calls_in_flight"],
+            "sessions": figures["dynogate_mcp_sessions"],
+            "websockets": figures["dynogate_websockets"],
             "available_tools": [tool.name for tool in gateway.registry],
-            "jobs": {"running": gateway.jobs.running, "queued": gateway.jobs.queued},
+            "jobs": {
+                "running": figures["dynogate_jobs_running"],
+                "queued": figures["dynogate_jobs_queued"],
+            },
             "store": store,
         }
         return JSONResponse(body)
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus text."""
+        """Prometheus text, of all processes."""
         await self._require_reader(request)
-        metrics, jobs = self._gateway.metrics, self._gateway.jobs
-        metrics.jobs_running.set(jobs.running)
-        metrics.jobs_queued.set(jobs.queued)
-        metrics.connections.set(HttpProtocol.open_connections)
-        return Response(metrics.render(), media_type=CONTENT_TYPE)
+        metrics = self._gateway.metrics
+        metrics.refresh()
+        text = await anyio.to_thread.run_sync(metrics.render)
+        return Response(text, media_type=CONTENT_TYPE)
 
     async def _require_reader(self, request: Request) -> None:
         guards = self._gateway.guards

@@ -54,7 +54,6 @@ class RpcEndpoint:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        self._gateway.total_requests += 1
         try:
             answer = await self._answer(scope, receive)
         except ClientGone:

@@ -1,0 +1,28 @@
+"""A regular look at this process: how late its event loop is, and what it holds."""
+
+import asyncio
+
+from dynogate.telemetry.metrics import Metrics
+
+PERIOD_SEC = 0.25
+
+
+class Pulse:
+    """Beats on the running event loop until it is stopped."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._loop = asyncio.get_running_loop()
+        self._due = self._loop.time()
+        self._next = self._loop.call_soon(self._beat)
+
+    def _beat(self) -> None:
+        now = self._loop.time()
+        self._metrics.loop_lag.observe(max(now - self._due, 0.0))
+        self._metrics.refresh()
+        self._due = now + PERIOD_SEC
+        self._next = self._loop.call_at(self._due, self._beat)
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._next.cancel()

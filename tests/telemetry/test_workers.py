@@ -1,0 +1,78 @@
+"""Several server processes behind one port tell of themselves as one gateway."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.live import Live, as_process, until
+
+CALLS = re.compile(r'^dynogate_tool_calls_total\{.*tool="echo".*\} (\S+)$', re.MULTILINE)
+WORKERS = re.compile(r"^dynogate_worker_resident_bytes\{", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A gateway of two processes."""
+    env = {"DYNOGATE_TOOLSETS": "tests.toolset:toolset"}
+    data = tmp_path_factory.mktemp("data")
+    with as_process(data, "--workers", "2", env=env) as live:
+        until(lambda: len(processes(live)) == 2, "both processes")
+        yield live
+
+
+def processes(live: Live) -> list[str]:
+    return WORKERS.findall(live.get("/metrics").text)
+
+
+def calls(live: Live) -> float:
+    return sum(map(float, CALLS.findall(live.get("/metrics").text)))
+
+
+def served(live: Live, count: int) -> set[str]:
+    """Call ``echo`` so often, each time over a connection of its own; nothing may fail."""
+    return {str(live.result("echo", say="x")["said"]) for _ in range(count)}
+
+
+def test_each_process_tells_the_sum(live: Live) -> None:
+    """Ten scrapes, whichever answers them: always every call, and never fewer than before."""
+    before = calls(live)
+    served(live, 20)
+    assert {calls(live) for _ in range(10)} == {before + 20}
+
+
+def test_status_is_of_the_whole_gateway(live: Live) -> None:
+    """Requests and processes are counted over both."""
+    before = live.get("/status").json()["total_requests"]
+    served(live, 10)
+    statuses = [live.get("/status").json() for _ in range(10)]
+    assert {status["total_requests"] for status in statuses} == {before + 10}
+    assert {status["workers"] for status in statuses} == {2}
+
+
+def test_a_killed_process_takes_no_count_with_it(live: Live) -> None:
+    """The one that comes in its place goes on from there."""
+    served(live, 10)
+    before = calls(live)
+    pid = worker(live)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", "death")
+    assert calls(live) == before
+    until(lambda: len(processes(live)) == 2, "another process")
+    served(live, 10)
+    assert {calls(live) for _ in range(10)} == {before + 10}
+
+
+def worker(live: Live) -> int:
+    """The pid of one of the server processes."""
+    assert live.process is not None
+    parent = live.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    for child in map(int, children):
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return child
+    raise AssertionError(f"{parent} has no server processes")
