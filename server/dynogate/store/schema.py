@@ -150,3 +150,34 @@ api_keys = Table(
     Column("last_used_us", BigInteger),
     Index("api_keys_by_time", "created_us", "id"),
 )
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("principal", StorableText, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("owner", StorableText, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("message", StorableText),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("cancel_us", BigInteger),
+    # JSON: what the client is asked now, what it answered, and the result or the error.
+    Column("requests", LargeBinary, nullable=False),
+    Column("answers", LargeBinary, nullable=False),
+    Column("outcome", LargeBinary),
+    Index("tasks_by_principal", "principal", "expires_us"),
+    Index("tasks_by_expiry", "expires_us"),
+    Index("tasks_by_end", "ended_us", "owner"),
+)
+
+# Made with the tables, so that every process that uses them has the same.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
