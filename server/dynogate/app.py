@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from dynogate.errors import ConfigurationError, DynogateError
 from dynogate.gateway import Gateway
@@ -37,6 +37,7 @@ from dynogate.transports.probes import Probes
 from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
+from dynogate.transports.websocket import WebSocketEndpoint
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
@@ -135,10 +136,13 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
     metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
     calls = RpcEndpoint(gateway)
+    sockets = WebSocketEndpoint(gateway)
     return Front(
         {"/mcp/tools/call": calls},
         routes=[
             Route("/mcp/tools/call", calls, methods=["POST"]),
+            WebSocketRoute("/ws", sockets),
+            WebSocketRoute("/mcp", sockets),
             *Probes(gateway).routes,
         ],
         lifespan=lifespan,

@@ -21,6 +21,7 @@ _MAX_CONTROL = 125  # section 5.5
 
 # Section 7.4.1, and the registry that it opens.
 NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 UNSUPPORTED_DATA: Final = 1003
 NO_STATUS: Final = 1005

@@ -186,6 +186,18 @@ def read_head(params: bytes) -> Params:
         raise InvalidParams(f"'params': {error}") from None
 
 
+class _Cancelled(msgspec.Struct, rename="camel"):
+    request_id: str | int
+
+
+def cancelled_id(params: bytes) -> str | int | None:
+    """Which request ``notifications/cancelled`` means; None where it does not say."""
+    try:
+        return msgspec.json.decode(params, type=_Cancelled).request_id
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def check_version(version: str) -> None:
     """Let through the version of requests that stand alone.
 
