@@ -8,36 +8,39 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 
 from dynogate.errors import ConfigurationError, DynogateError
 from dynogate.gateway import Gateway
-from dynogate.guards.authentication import Authenticator
 from dynogate.guards.body import BodyGuard
-from dynogate.guards.chain import Guards
-from dynogate.guards.origin import OriginGuard
+from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive
 from dynogate.jobs.sandbox import sandbox_problem
 from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
-from dynogate.settings import Settings, is_loopback, load_settings
+from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.telemetry.access import AccessLog
+from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.telemetry.pulse import Pulse
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
+from dynogate.transports import rpc
 from dynogate.transports.front import Front
 from dynogate.transports.probes import Probes
 from dynogate.transports.protocol import HttpProtocol
+from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
 from dynogate.transports.websocket import WebSocketEndpoint
+from dynogate.transports.shutdown import draining_first
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
@@ -60,6 +63,7 @@ def check(settings: Settings) -> None:
     _sandboxed(settings)
     load_registry(settings.toolsets)
     with closing(open_database(settings)) as database:
+        build_guards(settings, KeyTable(database), Metrics())
         _refuse_strangers(settings, KeyTable(database))
 
 
@@ -76,7 +80,7 @@ def build_app(settings: Settings) -> Starlette:
     )
     records = JobTable(database)
     metrics = Metrics(settings.run_dir)
-    authenticator = Authenticator(KeyTable(database), always=_is_public(settings))
+    guards = build_guards(settings, KeyTable(database), metrics)
     gateway = Gateway(
         settings=settings,
         registry=load_registry(settings.toolsets),
@@ -102,13 +106,14 @@ def build_app(settings: Settings) -> Starlette:
             records=records,
         ),
         metrics=metrics,
-        guards=Guards(origin=OriginGuard(settings), authenticator=authenticator, metrics=metrics),
+        guards=guards,
         body=BodyGuard(max_bytes=settings.max_body_bytes, timeout_sec=settings.body_timeout_sec),
         checks={"store": database.ping},
         store_figures=lambda: {
             "profiles": storage.count(),
             "size_bytes": storage.size_bytes(),
         },
+        audit=Audit(settings.audit_path),
     )
 
     @asynccontextmanager
@@ -123,13 +128,15 @@ def build_app(settings: Settings) -> Starlette:
         )
         pulse = Pulse(metrics)
         try:
-            yield
+            with draining_first(gateway):
+                yield
         finally:
-            gateway.draining = True
+            gateway.drain.begin()
             pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
-            await authenticator.close()
+            await guards.close()
             await asyncio.to_thread(database.close)
+            gateway.audit.close()
             metrics.close()
 
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
@@ -137,12 +144,13 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
     calls = RpcEndpoint(gateway)
     sockets = WebSocketEndpoint(gateway)
+    access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
+        Reception(gateway.drain, metrics, {"/mcp/tools/call": rpc.TRANSPORT}, access),
         {"/mcp/tools/call": calls},
+        {"/ws": sockets, "/mcp": sockets},
         routes=[
             Route("/mcp/tools/call", calls, methods=["POST"]),
-            WebSocketRoute("/ws", sockets),
-            WebSocketRoute("/mcp", sockets),
             *Probes(gateway).routes,
         ],
         lifespan=lifespan,
@@ -150,12 +158,8 @@ def build_app(settings: Settings) -> Starlette:
     )
 
 
-def _is_public(settings: Settings) -> bool:
-    return not is_loopback(settings.host) and not settings.allow_public_bind
-
-
 def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:
-    if _is_public(settings) and not keys.exist():
+    if is_public(settings) and not keys.exist():
         raise ConfigurationError(
             f"DYNOGATE_HOST: refusing to bind {settings.host!r}: other machines could run code "
             "through this gateway, and it has no authentication. Make a key (dynogate keys create "

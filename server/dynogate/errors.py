@@ -38,6 +38,7 @@
     │   ├── ToolCancelled          1499, 499
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
+    │   └── RateLimited            1429, 429 (knows the limits)
     ├── StoreUnavailable           1507, 503
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
@@ -298,7 +299,7 @@ class ToolTimedOut(ToolError):
 
 
 class Busy(DynogateError):
-    """The queue is full.
+    """There is more to do than can be done in time: a queue is full, or calls are being shed.
 
     Attributes:
         retry_after: seconds until a place is likely, for the Retry-After header.
@@ -309,6 +310,23 @@ class Busy(DynogateError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message, data={"retry_after": retry_after})
         self.retry_after = retry_after
+
+
+class RateLimited(Busy):
+    """The caller, or all callers together, reached a limit of calls; nothing was run.
+
+    Attributes:
+        policy: the name of the limit.
+        policies: every limit of such calls, as the RateLimit-Policy header has them.
+    """
+
+    code, status = 1429, 429
+
+    def __init__(self, message: str, *, retry_after: float, policy: str, policies: str) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.data = {"retry_after": round(retry_after, 3), "policy": policy}
+        self.policy = policy
+        self.policies = policies
 
 
 class StoreUnavailable(DynogateError):

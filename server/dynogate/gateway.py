@@ -8,8 +8,10 @@ from typing import Any
 from dynogate.guards.body import BodyGuard
 from dynogate.guards.caller import Caller
 from dynogate.guards.chain import Guards
+from dynogate.guards.drain import Drain
 from dynogate.jobs.queue import JobQueue
 from dynogate.settings import Settings
+from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.context import DEAF, Client, Progress, Services, ToolContext, no_progress
 from dynogate.tools.dispatch import call_tool
@@ -23,6 +25,8 @@ class Gateway:
     Attributes:
         checks: what readiness depends on, by name; each raises a DynogateError where it fails.
         store_figures: how much the store holds, for ``/status``.
+        audit: where calls of tools that execute are written down.
+        drain: whether the process shuts down, and what is under way.
     """
 
     settings: Settings
@@ -34,8 +38,9 @@ class Gateway:
     body: BodyGuard
     checks: Mapping[str, Callable[[], None]]
     store_figures: Callable[[], dict[str, int]]
+    audit: Audit
     started: float = field(default_factory=time.monotonic)
-    draining: bool = False
+    drain: Drain = field(default_factory=Drain)
 
     async def identify(self, scope: Mapping[str, Any]) -> Caller:
         """Who sent a request with this ASGI scope; every transport asks this first.
@@ -76,5 +81,6 @@ class Gateway:
         return await self.guards.run(
             tool,
             caller,
-            lambda: call_tool(tool, arguments, context, self.metrics, transport),
+            lambda: call_tool(tool, arguments, context, self.metrics, self.audit, transport),
+            client_id=client_id,
         )

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dynogate.errors import ConfigurationError
 
 ENV_PREFIX = "DYNOGATE_"
+_REDIS = ("redis://", "rediss://", "unix://")
 
 
 def default_data_dir() -> Path:
@@ -127,13 +128,54 @@ class Settings(BaseSettings):
     shutdown_grace_sec: float = Field(
         default=10.0, ge=0, description="Time in-flight calls have to finish at shutdown."
     )
-    rate_limit: Literal["off"] = Field(
-        default="off", description="Rate limiting; `off` is all there is so far."
+    access_log: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of requests that are logged one by one: 0 none, 1 all, 0.01 one in a "
+        "hundred. Above 0, every answer with status 500 or more is logged.",
+    )
+    audit_file: Path | None = Field(
+        default=None,
+        description="File that tells who had what executed; default: `audit.jsonl` in the data "
+        "directory.",
+    )
+    rate_limit: str = Field(
+        default="100/second;3000/minute",
+        description="How often one caller may call quick tools (`COUNT/UNIT`, separated by `;`); "
+        "`off` switches off every limit of what one caller, or all, may do.",
+    )
+    rate_limit_costly: str = Field(
+        default="10/second;300/minute",
+        description="How often one caller may call tools that run programs; `off` for no limit.",
+    )
+    rate_limit_overall: str = Field(
+        default="1000/second",
+        description="How often all callers together may call quick tools; `off` for no limit.",
+    )
+    rate_limit_costly_overall: str = Field(
+        default="100/second",
+        description="How often all callers together may call tools that run programs; `off` for "
+        "no limit.",
+    )
+    rate_limit_storage: str = Field(
+        default="memory",
+        description="Where calls are counted: `memory` (of this machine, for all its workers), or "
+        "the URL of a Redis that several machines share (`redis://...`).",
+    )
+    rate_limit_when_down: Literal["open", "closed"] = Field(
+        default="open",
+        description="While that Redis is out of reach: `open` counts in this machine's memory, "
+        "`closed` refuses calls.",
+    )
+    rate_limit_timeout_sec: float = Field(
+        default=0.1, gt=0, le=10, description="Longest that a call waits for that Redis."
     )
     run_dir: Path | None = Field(
         default=None,
-        description="Directory where server processes that share a port meet, for metrics of all "
-        "of them; `dynogate serve` makes one of its own, another process manager must name one.",
+        description="Directory where server processes that share a port meet, for metrics and "
+        "rate limits of all of them; `dynogate serve` makes one of its own, another process "
+        "manager must name one.",
     )
     toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -152,6 +194,13 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _check_storage(cls, value: str) -> str:
+        if value != "memory" and not value.startswith(_REDIS):
+            raise ValueError(f"must be 'memory' or begin with one of {', '.join(_REDIS)}")
         return value
 
     @field_validator("roots", mode="before")
@@ -175,6 +224,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dynogate.db'}"
+
+    @property
+    def audit_path(self) -> Path:
+        """Where the audit is written."""
+        return self.audit_file or self.data_dir / "audit.jsonl"
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes to read back."""

@@ -1,8 +1,11 @@
 import json
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from dynogate.errors import ConfigurationError, InvalidParams
+from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.context import ToolContext
 from dynogate.tools.dispatch import call_tool
@@ -136,10 +139,11 @@ def test_a_tool_can_say_more_of_its_arguments() -> None:
     assert {"$schema", "allOf", "if", "then", "else"} <= set(schema)
 
 
-async def test_a_tool_can_give_more_than_text(context: ToolContext) -> None:
+async def test_a_tool_can_give_more_than_text(context: ToolContext, tmp_path: Path) -> None:
     """Its blocks become the content; what it says in JSON stays the structured content."""
     tool = Registry(conformance).get("test_multiple_content_types")
     assert tool is not None
-    result = json.loads(await call_tool(tool, b"{}", context, Metrics(), "test"))
+    with closing(Audit(tmp_path / "audit.jsonl")) as audit:
+        result = json.loads(await call_tool(tool, b"{}", context, Metrics(), audit, "test"))
     assert [block["type"] for block in result["content"]] == ["text", "image", "resource"]
     assert result["structuredContent"] == {"count": 3}

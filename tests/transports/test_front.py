@@ -7,7 +7,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from dynogate.guards.drain import Drain
+from dynogate.telemetry.metrics import Metrics
 from dynogate.transports.front import Front
+from dynogate.transports.reception import Reception
 from tests.live import Live, in_process
 
 
@@ -22,7 +25,8 @@ async def long(_: Request) -> Response:
 @pytest.fixture(scope="module")
 def front() -> Iterator[Live]:
     routes = [Route("/call", short, methods=["POST"]), Route("/other", long, methods=["POST"])]
-    with in_process(Front({"/call": short}, routes=routes)) as live:
+    reception = Reception(Drain(), Metrics(), {"/call": "rpc"}, None)
+    with in_process(Front(reception, {"/call": short}, routes=routes)) as live:
         yield live
 
 

@@ -2,9 +2,14 @@
 
 import logging
 import sys
-from typing import Literal
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any, Literal
 
 import structlog
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that is being served; every line that is logged meanwhile tells it."""
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
@@ -15,6 +20,7 @@ def configure(level: Level, log_format: Format) -> None:
     console = sys.stderr.isatty() if log_format == "auto" else log_format == "console"
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -41,6 +47,13 @@ def configure(level: Level, log_format: Format) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # tells of every look at the schema
+
+
+def _with_request(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    name = request_id.get()
+    if name is not None:
+        event["request_id"] = name
+    return event
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

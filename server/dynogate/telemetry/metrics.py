@@ -216,6 +216,10 @@ class Metrics:
         self.sessions = self._gauge("dynogate_mcp_sessions", "Open sessions of the MCP era 2025.")
         self.sockets = self._gauge("dynogate_websockets", "Open WebSockets.")
         self.streams = self._gauge("dynogate_event_streams", "Open event streams (SSE).")
+        self.shared_limits_up = self._gauge(
+            "dynogate_rate_limit_storage_up",
+            "Server processes that reach the shared storage of rate limits.",
+        )
         self.registry = CollectorRegistry()
         self.registry.register(_Exposed(self.families))
 

@@ -4,6 +4,7 @@ import time
 from typing import cast
 
 from dynogate.errors import DynogateError, InternalError
+from dynogate.telemetry.audit import Audit, AuditedCall
 from dynogate.telemetry.logs import get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.context import RichOutput, ToolContext, ToolOutput
@@ -15,14 +16,20 @@ log = get_logger(__name__)
 
 
 async def call_tool(
-    tool: Tool, arguments: bytes, context: ToolContext, metrics: Metrics, transport: str
+    tool: Tool,
+    arguments: bytes,
+    context: ToolContext,
+    metrics: Metrics,
+    audit: Audit,
+    transport: str,
 ) -> bytes:
-    """Run ``tool`` and encode its CallToolResult; count, time and log the call.
+    """Run ``tool`` and encode its CallToolResult; count, time and audit the call.
 
     Raises:
         DynogateError: what went wrong; a fault of ours is logged whole and told as InternalError.
         InputRequired: the client has to be asked something first.
     """
+    audited = _audited(tool, arguments, context, audit, transport)
     start = time.perf_counter()
     outcome = "cancelled"
     metrics.in_flight.inc()
@@ -48,17 +55,24 @@ async def call_tool(
         metrics.in_flight.dec()
         metrics.calls[tool.name, transport, outcome].inc()
         metrics.seconds[tool.name, transport].observe(elapsed)
-        if tool.scope == "tools:execute":
-            log.info(
-                "tool executed",
-                tool=tool.name,
-                principal=context.principal,
-                credential=context.credential,
-                client_id=context.client_id,
-                transport=transport,
-                outcome=outcome,
-                seconds=round(elapsed, 3),
-            )
+        if audited is not None:
+            audit.end(audited, outcome, elapsed)
+
+
+def _audited(
+    tool: Tool, arguments: bytes, context: ToolContext, audit: Audit, transport: str
+) -> AuditedCall | None:
+    """Write down that the call begins, where it is one that executes."""
+    if tool.scope != "tools:execute":
+        return None
+    return audit.begin(
+        tool.name,
+        transport,
+        arguments,
+        principal=context.principal,
+        credential=context.credential,
+        client_id=context.client_id,
+    )
 
 
 def _encoded(tool: Tool, output: ToolOutput) -> bytes:

@@ -75,6 +75,11 @@ class Tool:
     rich: bool = False
     schema: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def costly(self) -> bool:
+        """Whether a call takes a share of the machine, and is limited as such calls are."""
+        return self.long_running or self.scope == "tools:execute"
+
     async def call(self, arguments: bytes, context: ToolContext) -> ToolOutput:
         """Validate ``arguments`` (a JSON object) and run the tool.
 

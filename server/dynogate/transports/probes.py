@@ -53,7 +53,7 @@ class Probes:
     async def ready(self, request: Request) -> Response:
         """Whether calls would be served now: the store answers and no shutdown is under way."""
         checks = {name: await _problem(check) for name, check in self._gateway.checks.items()}
-        checks["shutdown"] = "in progress" if self._gateway.draining else None
+        checks["shutdown"] = "in progress" if self._gateway.drain.begun else None
         failed = any(checks.values())
         body = {
             "status": "not ready" if failed else "ready",

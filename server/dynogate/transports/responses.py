@@ -4,7 +4,7 @@ import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from dynogate.errors import Busy, DynogateError, InsufficientScope, Unauthenticated
+from dynogate.errors import Busy, DynogateError, InsufficientScope, RateLimited, Unauthenticated
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -24,11 +24,18 @@ async def send_json(send: Send, status: int, body: bytes, headers: Headers | Non
 def error_headers(error: DynogateError) -> Headers:
     """What an error says in headers, besides its status.
 
-    ``Retry-After`` in whole seconds where it knows when to come back; ``WWW-Authenticate`` where
-    another credential would help (RFC 6750, section 3; RFC 9728, section 5.1).
+    ``Retry-After`` in whole seconds where it knows when to come back, and which limit was reached
+    (draft-ietf-httpapi-ratelimit-headers-11); ``WWW-Authenticate`` where another credential would
+    help (RFC 6750, section 3; RFC 9728, section 5.1).
     """
     if isinstance(error, Busy):
-        return [(b"retry-after", str(max(1, math.ceil(error.retry_after))).encode())]
+        seconds = str(max(1, math.ceil(error.retry_after)))
+        headers = [(b"retry-after", seconds.encode())]
+        if isinstance(error, RateLimited):
+            told = f'"{error.policy}";r=0;t={seconds}'
+            headers.append((b"ratelimit-policy", error.policies.encode()))
+            headers.append((b"ratelimit", told.encode()))
+        return headers
     if isinstance(error, Unauthenticated):
         return [_challenge(error=error.reason, resource_metadata=error.resource_metadata)]
     if isinstance(error, InsufficientScope):

@@ -57,21 +57,14 @@ class RpcEndpoint:
         try:
             answer = await self._answer(scope, receive)
         except ClientGone:
-            self._count(ClientGone.status)
             return
         except DynogateError as error:
             answer = _failed(jsonrpc.NULL_ID, error)
-        self._count(answer.status)
         await send_json(send, answer.status, answer.body, answer.headers)
-
-    def _count(self, status: int) -> None:
-        self._gateway.metrics.requests[TRANSPORT, str(status)].inc()
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
         gateway = self._gateway
         caller = await gateway.identify(scope)
-        if gateway.draining:
-            raise Busy("this gateway is shutting down", retry_after=1.0)
         body = await gateway.body.read(scope["headers"], receive)
         message = jsonrpc.parse(body, max_batch=gateway.settings.max_batch)
         if isinstance(message, list):

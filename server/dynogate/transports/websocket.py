@@ -4,48 +4,39 @@ The same guards as for HTTP stand before the handshake; what they refuse gets th
 and body. What is said on an open connection is in :mod:`dynogate.transports.conversation`.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from dynogate.errors import Busy, DynogateError
+from dynogate.errors import Busy
 from dynogate.gateway import Gateway
 from dynogate.guards.caller import Caller
 from dynogate.settings import Settings
-from dynogate.transports.conversation import TRANSPORT, Conversation
-from dynogate.transports.responses import Headers, Send, error_headers
-from dynogate.transports.websocket_protocol import SocketLimits
-from dynogate.wire import frames, jsonrpc
+from dynogate.transports.conversation import Conversation
+from dynogate.transports.responses import Send
+from dynogate.transports.rounds import Rounds
+from dynogate.transports.websocket_protocol import Limits, Rules
+from dynogate.wire import frames
 
 SUBPROTOCOL = "mcp"
 
-_COUNTED = frozenset(
-    {
-        frames.NORMAL,
-        frames.GOING_AWAY,
-        frames.PROTOCOL_ERROR,
-        frames.UNSUPPORTED_DATA,
-        frames.NO_STATUS,
-        frames.ABNORMAL,
-        frames.INVALID_DATA,
-        frames.POLICY_VIOLATION,
-        frames.TOO_BIG,
-        frames.INTERNAL_ERROR,
-        frames.SERVICE_RESTART,
-        frames.TRY_AGAIN_LATER,
-    }
-)
+_LOOK_SEC = 30.0  # how soon a revoked key ends a quiet connection
+_RETRY_SEC = 5.0
 
 
 class WebSocketEndpoint:
     """The ASGI application behind ``/ws``."""
 
     def __init__(self, gateway: Gateway) -> None:
+        settings = gateway.settings
         self._gateway = gateway
-        self._places = Places(gateway.settings.max_sockets, gateway.settings.max_sockets_per_client)
-        self._limits = _limits(gateway.settings)
-        gateway.metrics.follow(gateway.metrics.sockets, lambda: self._places.taken)
+        self._places = Places(settings.max_sockets, settings.max_sockets_per_client)
+        self._rules = Rules(_limits(settings))
+        self._open = Rounds(
+            min(_LOOK_SEC, settings.socket_idle_timeout_sec / 2), Conversation.look_after
+        )
+        gateway.drain.tell(self._wind_up)
+        gateway.metrics.follow(gateway.metrics.sockets, lambda: len(self._open))
 
     async def __call__(
         self,
@@ -53,86 +44,71 @@ class WebSocketEndpoint:
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Send,
     ) -> None:
-        """Serve one connection, from its handshake to its end."""
+        """Serve one connection, from its handshake to its end.
+
+        Raises:
+            DynogateError: it may not be opened.
+        """
         await receive()  # websocket.connect
-        try:
-            caller = await self._gateway.identify(scope)
-            if self._gateway.draining:
-                raise Busy("this gateway is shutting down", retry_after=1.0)
-            with self._places.take(caller):
-                await self._accept(scope["subprotocols"], send)
-                code = await Conversation(self._gateway, caller, scope, receive, send).hold()
-        except DynogateError as error:
-            self._count(error.status)
-            await _refuse(send, error)
-            return
-        self._gateway.metrics.closes[(str(code if code in _COUNTED else "other"),)].inc()
+        caller = await self._gateway.identify(scope)
+        with self._places.take(caller.share):
+            subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
+            await send(
+                {"type": "websocket.accept", "subprotocol": subprotocol, "rules": self._rules}
+            )
+            conversation = Conversation(self._gateway, caller, scope, receive, send)
+            self._open.add(conversation)
+            try:
+                code = await conversation.hold()
+            finally:
+                self._open.discard(conversation)
+        self._gateway.metrics.closes[(str(code if code in frames.KNOWN_CODES else "other"),)].inc()
 
-    async def _accept(self, offered: list[str], send: Send) -> None:
-        self._count(101)
-        subprotocol = SUBPROTOCOL if SUBPROTOCOL in offered else None
-        await send({"type": "websocket.accept", "subprotocol": subprotocol, "limits": self._limits})
-
-    def _count(self, status: int) -> None:
-        self._gateway.metrics.requests[TRANSPORT, str(status)].inc()
+    def _wind_up(self) -> None:
+        for conversation in self._open:
+            conversation.wind_up()
 
 
 class Places:
-    """How many WebSockets may be open, in all and for one client.
-
-    Attributes:
-        taken: how many are.
-    """
+    """How many WebSockets may be open, in all and for one client."""
 
     def __init__(self, total: int, per_client: int) -> None:
-        self.taken = 0
+        self._left = total
         self._total = total
         self._per_client = per_client
-        self._by_client: Counter[str] = Counter()
+        self._taken: dict[str, int] = {}
 
     @contextmanager
-    def take(self, caller: Caller) -> Iterator[None]:
-        """One place, as long as the context lasts.
+    def take(self, client: str) -> Iterator[None]:
+        """A place for a connection of ``client``, as long as the context lasts.
 
         Raises:
             Busy: there is none left.
         """
-        if self.taken >= self._total:
-            raise Busy(f"{self._total} WebSockets are open, the limit here", retry_after=5.0)
-        if self._by_client[caller.share] >= self._per_client:
+        taken = self._taken.get(client, 0)
+        if not self._left:
+            raise Busy(f"{self._total} WebSockets are open, the limit here", retry_after=_RETRY_SEC)
+        if taken >= self._per_client:
             raise Busy(
                 f"you have {self._per_client} open WebSockets, the limit here; calls can share one",
-                retry_after=5.0,
+                retry_after=_RETRY_SEC,
             )
-        self.taken += 1
-        self._by_client[caller.share] += 1
+        self._left -= 1
+        self._taken[client] = taken + 1
         try:
             yield
         finally:
-            self.taken -= 1
-            self._by_client[caller.share] -= 1
-            if not self._by_client[caller.share]:
-                del self._by_client[caller.share]
+            self._left += 1
+            self._taken[client] -= 1
+            if not self._taken[client]:
+                del self._taken[client]
 
 
-def _limits(settings: Settings) -> SocketLimits:
-    return SocketLimits(
+def _limits(settings: Settings) -> Limits:
+    return Limits(
         max_bytes=settings.max_body_bytes,
         message_sec=settings.body_timeout_sec,
         ping_sec=settings.socket_ping_sec,
         pong_sec=settings.socket_ping_sec,
         write_sec=settings.socket_write_timeout_sec,
     )
-
-
-async def _refuse(send: Send, error: DynogateError) -> None:
-    body = jsonrpc.failure(jsonrpc.NULL_ID, error)
-    headers: Headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        *error_headers(error),
-    ]
-    await send(
-        {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
-    )
-    await send({"type": "websocket.http.response.body", "body": body})

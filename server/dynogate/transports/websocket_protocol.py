@@ -1,18 +1,13 @@
 """WebSocket for uvicorn: the handshake by the ``websockets`` library, the rest by ourselves.
 
 uvicorn's own class answers pings of a client that never reads without bound, keeps empty fragments
-without bound, waits for ever to close on a client that stopped reading, and at shutdown drops the
-calls that are being served; and it costs twice the CPU time a message. This one speaks plain ASGI
-to the app, with two things besides (:data:`EXTENSION` in the scope's extensions tells so):
-
-- ``websocket.accept`` takes ``limits``, the :class:`SocketLimits` of the connection;
-- the event :data:`SHUTDOWN` says that the server stops: the app may finish what it does, and
-  returns. The connection is closed with 1012 then.
+without bound, and waits for ever to close on a client that stopped reading; and it costs twice the
+CPU time a message. This one speaks plain ASGI to the app, but that ``websocket.accept`` takes ``rules``, the :class:`Rules`
+of the connection.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
@@ -27,6 +22,7 @@ from websockets.server import ServerProtocol
 
 from dynogate.telemetry.logs import get_logger
 from dynogate.transports.protocol import HttpProtocol
+from dynogate.transports.rounds import Rounds
 from dynogate.wire import frames
 from dynogate.wire.frames import Closing, FrameReader
 
@@ -34,15 +30,11 @@ log = get_logger(__name__)
 
 Event = MutableMapping[str, Any]
 
-EXTENSION = "dynogate.websocket"
-SHUTDOWN = "dynogate.websocket.shutdown"
-
-_CLOSE_SEC = 5.0  # for the client's close frame, and for what is still to be sent
 _QUEUED = 64  # messages that wait for the app before reading is paused
 
 
 @dataclass(frozen=True, slots=True)
-class SocketLimits:
+class Limits:
     """What one connection may do.
 
     Attributes:
@@ -51,6 +43,7 @@ class SocketLimits:
         ping_sec: a client that was silent for so long is asked whether it is there.
         pong_sec: time it has to answer.
         write_sec: time a client has to read on, once its buffers and ours are full.
+        close_sec: time for the client's close frame, and for what is still to be sent.
     """
 
     max_bytes: int = 2**20
@@ -58,6 +51,16 @@ class SocketLimits:
     ping_sec: float = 20.0
     pong_sec: float = 20.0
     write_sec: float = 30.0
+    close_sec: float = 5.0
+
+
+class Rules:
+    """Limits, and who sees to it that they are kept; of all connections of one event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        times = (limits.message_sec, limits.ping_sec, limits.pong_sec, limits.write_sec)
+        self.rounds = Rounds(min(*times, limits.close_sec) / 4, WebSocketProtocol.look_after)
 
 
 class _Phase(Enum):
@@ -69,6 +72,30 @@ class _Phase(Enum):
 
 class WebSocketProtocol(asyncio.Protocol):
     """One WebSocket connection, from its handshake on."""
+
+    __slots__ = (
+        "_app_state",
+        "_blocked_at",
+        "_closing_at",
+        "_config",
+        "_drained",
+        "_events",
+        "_heard_at",
+        "_limits",
+        "_loop",
+        "_partial_at",
+        "_paused",
+        "_phase",
+        "_pinged_at",
+        "_pong",
+        "_reader",
+        "_refusal",
+        "_response",
+        "_rounds",
+        "_server",
+        "_transport",
+        "_waiting",
+    )
 
     def __init__(
         self,
@@ -85,18 +112,19 @@ class WebSocketProtocol(asyncio.Protocol):
         self._phase = _Phase.OPENING
         self._response: Response | None = None
         self._refusal: Event | None = None
-        self._reader = FrameReader(0)
-        self._limits = SocketLimits()
-        self._events: deque[Event] = deque()
+        self._reader: FrameReader | None = None
+        self._limits = Limits()
+        self._rounds: Rounds[WebSocketProtocol] | None = None
+        self._events: list[Event] = []
         self._waiting: asyncio.Future[None] | None = None
         self._paused = False
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self._drained: asyncio.Future[None] | None = None
         self._pong: bytes | None = None
-        self._heard = 0.0
-        self._pinged = 0.0
-        self._stopping = False
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._heard_at = 0.0
+        self._pinged_at: float | None = None
+        self._partial_at: float | None = None
+        self._blocked_at: float | None = None
+        self._closing_at = 0.0
 
     # What uvicorn and the event loop call.
 
@@ -109,51 +137,52 @@ class WebSocketProtocol(asyncio.Protocol):
         """Tell the app, and let go of everything."""
         HttpProtocol.open_connections -= 1  # counted in when it was HTTP
         self._server.connections.discard(self)
+        if self._rounds is not None:
+            self._rounds.discard(self)
         if self._phase in (_Phase.OPENING, _Phase.OPEN):
             self._tell_end(Closing(frames.ABNORMAL))
         self._phase = _Phase.CLOSED
-        self._writable.set()
-        for name in list(self._timers):
-            self._cancel(name)
+        self._write_on()
 
     def pause_writing(self) -> None:
         """The client does not read as fast as we write: it has some time to catch up."""
-        self._writable.clear()
-        if self._phase is _Phase.OPEN:
-            self._after(self._limits.write_sec, "write", self._too_slow)
+        self._blocked_at = self._loop.time()
+        if self._drained is None:
+            self._drained = self._loop.create_future()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
-        self._cancel("write")
-        self._writable.set()
+        self._blocked_at = None
+        self._write_on()
         if self._pong is not None and self._phase is _Phase.OPEN:
             self._transport.write(frames.encode(frames.PONG, self._pong))
-            self._pong = None
+        self._pong = None
 
     def data_received(self, data: bytes) -> None:
         """Read the request that uvicorn hands over first, or frames."""
-        if self._response is None:
+        reader = self._reader
+        if reader is None:
             self._open(data)
             return
-        self._heard = self._loop.time()
-        for opcode, payload in self._reader.feed(data):
+        self._heard_at = self._loop.time()
+        self._pinged_at = None
+        for opcode, payload in reader.feed(data):
             if opcode == frames.TEXT:
                 self._message(payload)
             else:
                 self._other_frame(opcode, payload)
-        if self._reader.violation is not None:
-            self._close(self._reader.violation)
-        elif self._reader.is_between_messages:
-            if "message" in self._timers:
-                self._cancel("message")
-        elif "message" not in self._timers:
-            self._after(self._limits.message_sec, "message", self._incomplete)
+        if reader.violation is not None:
+            self._close(reader.violation)
+        elif reader.is_between_messages:
+            self._partial_at = None
+        elif self._partial_at is None:
+            self._partial_at = self._heard_at
 
     def shutdown(self) -> None:
-        """The server stops: the app finishes, and then the connection is closed."""
-        self._stopping = True
-        if self._phase is _Phase.OPEN:
-            self._put({"type": SHUTDOWN})
+        """The server stops at once; the app has had its time to finish (``guards.drain``)."""
+        if self._phase is _Phase.OPENING:
+            self._refuse(Response(503, "Service Unavailable", Headers(), b""))
+        self._close(Closing(frames.SERVICE_RESTART, "the server stops"))
 
     # The handshake.
 
@@ -161,15 +190,16 @@ class WebSocketProtocol(asyncio.Protocol):
         handshake = ServerProtocol()
         handshake.receive_data(head)
         requests = handshake.events_received()
-        if not requests:  # headers longer than the library takes
-            self._response = handshake.reject(431, "the headers of the request are too long\n")
-        else:
-            self._response = handshake.accept(cast(Request, requests[0]))
+        if not requests:
+            self._refuse(handshake.reject(431, "the headers of the request are too long\n"))
+            return
+        request = cast(Request, requests[0])
+        self._response = handshake.accept(request)
         if self._response.status_code != 101:
             self._refuse(self._response)
             return
         self._transport.pause_reading()  # until there are frames to be read
-        task = self._loop.create_task(self._run(self._scope(cast(Request, requests[0]))))
+        task = self._loop.create_task(self._run(self._scope(request)))
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
         self._put({"type": "websocket.connect"})
@@ -195,32 +225,32 @@ class WebSocketProtocol(asyncio.Protocol):
             ],
             "subprotocols": [each.strip() for each in offered.split(",") if each.strip()],
             "state": self._app_state.copy(),
-            "extensions": {"websocket.http.response": {}, EXTENSION: {}},
+            "extensions": {"websocket.http.response": {}},
         }
 
     def _accept(self, message: Event) -> None:
         assert self._response is not None
+        response, self._response = self._response, None
         subprotocol = message.get("subprotocol")
         if subprotocol is not None:
-            self._response.headers["Sec-WebSocket-Protocol"] = subprotocol
+            response.headers["Sec-WebSocket-Protocol"] = subprotocol
         for name, value in message.get("headers", ()):
-            self._response.headers[name.decode("latin-1")] = value.decode("latin-1")
-        self._limits = message.get("limits", self._limits)
+            response.headers[name.decode("latin-1")] = value.decode("latin-1")
+        rules: Rules = message.get("rules") or Rules(self._limits)
+        self._limits, self._rounds = rules.limits, rules.rounds
+        self._rounds.add(self)
         self._reader = FrameReader(self._limits.max_bytes)
-        self._transport.write(self._response.serialize())
+        self._transport.write(response.serialize())
         self._phase = _Phase.OPEN
-        self._heard = self._loop.time()
-        self._after(self._limits.ping_sec, "ping", self._look_for_life)
+        self._heard_at = self._loop.time()
         self._transport.resume_reading()
-        if self._stopping:
-            self.shutdown()
 
     def _refuse(self, response: Response) -> None:
         response.headers.setdefault("Connection", "close")
         self._transport.write(response.serialize())
         self._phase = _Phase.CLOSING
         self._tell_end(Closing(frames.ABNORMAL))
-        self._hang_up()
+        self._transport.close()
 
     # What the app calls.
 
@@ -230,24 +260,19 @@ class WebSocketProtocol(asyncio.Protocol):
             await self._config.loaded_app(scope, self._receive, self._send)
         except OSError:
             log.debug("a connection ended while it was written to")
-        except asyncio.CancelledError:
-            self._stopping = True
-            raise
         except Exception:
             log.exception("a connection was closed by a fault")
             closing = Closing(frames.INTERNAL_ERROR)
         finally:
             if self._phase is _Phase.OPENING:
                 self._refuse(Response(500, "Internal Server Error", Headers(), b""))
-            self._close(
-                Closing(frames.SERVICE_RESTART, "the server stops") if self._stopping else closing
-            )
+            self._close(closing)
 
     async def _receive(self) -> Event:
         while not self._events:
             self._waiting = self._loop.create_future()
             await self._waiting
-        event = self._events.popleft()
+        event = self._events.pop(0)
         if self._paused and len(self._events) < _QUEUED // 2:
             self._read_on()
         return event
@@ -255,8 +280,8 @@ class WebSocketProtocol(asyncio.Protocol):
     async def _send(self, message: Event) -> None:
         kind = message["type"]
         if kind == "websocket.send":
-            while self._phase is _Phase.OPEN and not self._writable.is_set():
-                await self._writable.wait()
+            while self._drained is not None:
+                await asyncio.shield(self._drained)
             if self._phase is not _Phase.OPEN:
                 raise OSError("the connection is closed")
             text = message.get("text")
@@ -292,6 +317,11 @@ class WebSocketProtocol(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
+    def _write_on(self) -> None:
+        if self._drained is not None:
+            self._drained.set_result(None)
+            self._drained = None
+
     def _message(self, payload: bytes) -> None:
         if self._phase is not _Phase.OPEN:
             return
@@ -305,13 +335,13 @@ class WebSocketProtocol(asyncio.Protocol):
     def _other_frame(self, opcode: int, payload: bytes) -> None:
         if opcode == frames.CLOSE:
             self._close(frames.read_close(payload))  # section 5.5.1: the same code goes back
-            self._hang_up()
+            self._transport.close()
         elif self._phase is not _Phase.OPEN:
             return
         elif opcode == frames.BINARY:
             self._put({"type": "websocket.receive", "bytes": payload})
         elif opcode == frames.PING:
-            if self._writable.is_set():
+            if self._drained is None:
                 self._transport.write(frames.encode(frames.PONG, payload))
             else:  # only the last ping needs an answer (section 5.5.3)
                 self._pong = payload
@@ -322,57 +352,38 @@ class WebSocketProtocol(asyncio.Protocol):
         """Send a close frame, and wait a while for the client's."""
         if self._phase is not _Phase.OPEN:
             return
-        self._phase = _Phase.CLOSING
         self._transport.write(frames.encode_close(closing))
-        for name in list(self._timers):
-            self._cancel(name)
-        self._writable.set()  # whoever waits to send learns that it is too late
+        self._phase = _Phase.CLOSING
+        self._closing_at = self._loop.time()
         self._tell_end(closing)
+        self._write_on()  # whoever waits to send learns that it is too late
         if self._paused:
             self._read_on()
-        self._after(_CLOSE_SEC, "close", self._transport.abort)
-        if self._reader.violation is not None and self._transport.can_write_eof():
-            self._transport.write_eof()  # its close frame would not be understood any more
-
-    def _hang_up(self) -> None:
-        """Close once everything is sent, or when that takes too long."""
-        self._transport.close()
-        if self._phase is not _Phase.CLOSED:
-            self._after(_CLOSE_SEC, "close", self._transport.abort)
+        if self._reader is not None and self._reader.violation and self._transport.can_write_eof():
+            self._transport.write_eof()  # the client's close frame would not be understood
 
     def _tell_end(self, closing: Closing) -> None:
         end = {"type": "websocket.disconnect", "code": closing.code, "reason": closing.reason}
         self._put(end)
 
-    # Deadlines.
-
-    def _after(self, seconds: float, name: str, do: Callable[[], object]) -> None:
-        self._cancel(name)
-        self._timers[name] = self._loop.call_later(seconds, do)
-
-    def _cancel(self, name: str) -> None:
-        timer = self._timers.pop(name, None)
-        if timer is not None:
-            timer.cancel()
-
-    def _too_slow(self) -> None:
-        self._close(Closing(frames.TRY_AGAIN_LATER, "the client reads too slowly"))
-
-    def _incomplete(self) -> None:
-        self._close(Closing(frames.POLICY_VIOLATION, "a message took too long to arrive"))
-
-    def _look_for_life(self) -> None:
-        silent = self._loop.time() - self._heard
-        if self._paused:  # then its pong would not be seen either
-            self._after(self._limits.pong_sec, "ping", self._look_for_life)
-        elif silent < self._limits.ping_sec:
-            self._after(self._limits.ping_sec - silent, "ping", self._look_for_life)
-        elif self._pinged > self._heard:
-            self._close(Closing(frames.INTERNAL_ERROR, "no pong came"))
-        else:
-            self._pinged = self._loop.time()
+    def look_after(self) -> None:
+        """See whether something takes too long."""
+        now, limits = self._loop.time(), self._limits
+        if self._phase is _Phase.CLOSING:
+            if now - self._closing_at >= limits.close_sec:
+                self._transport.abort()
+        elif self._blocked_at is not None and now - self._blocked_at >= limits.write_sec:
+            self._close(Closing(frames.TRY_AGAIN_LATER, "the client reads too slowly"))
+        elif self._partial_at is not None and now - self._partial_at >= limits.message_sec:
+            self._close(Closing(frames.POLICY_VIOLATION, "a message took too long to arrive"))
+        elif self._paused:
+            return  # its pong would not be seen
+        elif self._pinged_at is not None:
+            if now - self._pinged_at >= limits.pong_sec:
+                self._close(Closing(frames.INTERNAL_ERROR, "no pong came"))
+        elif now - self._heard_at >= limits.ping_sec:
+            self._pinged_at = now
             self._transport.write(frames.encode(frames.PING, b""))
-            self._after(self._limits.pong_sec, "ping", self._look_for_life)
 
 
 def _response(start: Event, body: bytes) -> Response:

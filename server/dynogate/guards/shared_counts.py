@@ -1,0 +1,143 @@
+"""Counts that several machines share, in Redis through ``limits``, within a budget of time."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from dynogate.errors import Busy, ConfigurationError
+from dynogate.guards.rates import Rate
+from dynogate.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+WhenDown = Literal["open", "closed"]
+_ASK_AGAIN_SEC = 1.0
+_CONNECTIONS = 32
+_FAILURES = (RedisError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A rate that is used up, and seconds until it has room again."""
+
+    rate: Rate
+    wait_sec: float
+
+
+class SharedCounts:
+    """Counts calls in a Redis.
+
+    While it is out of reach it is asked once a second, and no other call waits for it.
+
+    Args:
+        url: where it is (``redis://``, ``rediss://``, ``unix://``).
+        budget_sec: longest that one call may wait for it.
+        when_down: ``open`` lets calls pass that this machine's own counts let pass; ``closed``
+            refuses them.
+        on_change: told whenever it goes down (False) or is back (True).
+
+    Raises:
+        ConfigurationError: the URL is not one of a Redis.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        budget_sec: float,
+        when_down: WhenDown,
+        on_change: Callable[[bool], None],
+    ) -> None:
+        self._pool = _pool(url, budget_sec)
+        storage = RedisStorage(
+            "async+redis://",
+            implementation="redispy",
+            key_prefix="dynogate",
+            connection_pool=self._pool,  # type: ignore[arg-type]  # documented, but not typed so
+        )
+        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._budget_sec = budget_sec
+        self._when_down = when_down
+        self._on_change = on_change
+        self._is_up = True
+        self._ask_at = 0.0
+        on_change(True)
+
+    async def take(self, key: str, rates: Sequence[Rate]) -> Full | None:
+        """Count a call of ``key`` against each of ``rates``; the first that is used up, if any.
+
+        Raises:
+            Busy: it is out of reach, and calls are to be refused then.
+        """
+        now = time.monotonic()
+        if now < self._ask_at:
+            self._refuse_if_closed()
+            return None
+        if not self._is_up:
+            self._ask_at = now + _ASK_AGAIN_SEC  # this call asks; the others need not wait
+        try:
+            async with asyncio.timeout(self._budget_sec):
+                full = await self._ask(key, rates)
+        except _FAILURES as problem:
+            self._went_down(problem)
+            self._refuse_if_closed()
+            return None
+        if not self._is_up:
+            self._is_up, self._ask_at = True, 0.0
+            log.info("rate limits are shared again")
+            self._on_change(True)
+        return full
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._pool.disconnect()
+
+    async def _ask(self, key: str, rates: Sequence[Rate]) -> Full | None:
+        for rate in rates:
+            if not await self._limiter.hit(rate.item, rate.name, key):
+                reset, _ = await self._limiter.get_window_stats(rate.item, rate.name, key)
+                return Full(rate, min(max(reset - time.time(), 0.001), rate.seconds))
+        return None
+
+    def _went_down(self, problem: BaseException) -> None:
+        self._ask_at = time.monotonic() + _ASK_AGAIN_SEC
+        if not self._is_up:
+            return
+        self._is_up = False
+        log.error(
+            "rate limits are not shared: their storage is out of reach",
+            problem=str(problem) or f"no answer within {self._budget_sec:g} s",
+            calls="refused" if self._when_down == "closed" else "counted by this machine alone",
+        )
+        self._on_change(False)
+
+    def _refuse_if_closed(self) -> None:
+        if self._when_down == "closed":
+            raise Busy(
+                "the storage of rate limits is out of reach, and calls are refused until it is "
+                "back (DYNOGATE_RATE_LIMIT_WHEN_DOWN=closed)",
+                retry_after=_ASK_AGAIN_SEC,
+            )
+
+
+def _pool(url: str, budget_sec: float) -> BlockingConnectionPool:
+    try:
+        return BlockingConnectionPool.from_url(
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=budget_sec,
+            socket_timeout=budget_sec,
+            socket_connect_timeout=budget_sec,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"DYNOGATE_RATE_LIMIT_STORAGE: {error}") from None

@@ -1,0 +1,141 @@
+"""Rate limits over several machines, and what becomes of them when their Redis goes away."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dynogate.app import build_app, check
+from dynogate.errors import Busy, ConfigurationError
+from dynogate.guards.rates import read_rates
+from dynogate.guards.shared_counts import SharedCounts, WhenDown
+from dynogate.settings import load_settings
+from tests.live import Live, in_process, until
+from tests.redis import RedisServer
+
+HELLO = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "hi"}}
+RATES = read_rates("5/minute;1000/hour", "client", "DYNOGATE_RATE_LIMIT")
+
+
+class Ups(list[bool]):
+    """What was told of the storage."""
+
+    def counts(self, redis: RedisServer, when_down: WhenDown = "open") -> SharedCounts:
+        return SharedCounts(redis.url, budget_sec=0.3, when_down=when_down, on_change=self.append)
+
+
+async def test_machines_count_together(redis_server: RedisServer) -> None:
+    """What one counted, another knows; the wait is within the window."""
+    one, other = Ups().counts(redis_server), Ups().counts(redis_server)
+    taken = [await counts.take("alice", RATES) for counts in (one, other) * 3]
+    assert taken[:5] == [None] * 5
+    assert taken[5] is not None
+    assert taken[5].rate == RATES[0]
+    assert 0 < taken[5].wait_sec <= 60
+    assert await other.take("bob", RATES) is None
+    await one.close()
+    await other.close()
+
+
+async def test_an_outage_is_noticed_and_its_end_too(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it lasts calls pass, and only one a while asks the storage."""
+    monkeypatch.setattr("dynogate.guards.shared_counts._ASK_AGAIN_SEC", 0.05)
+    ups = Ups()
+    counts = ups.counts(redis_server)
+    for _ in range(6):
+        full = await counts.take("alice", RATES)
+    assert full is not None
+    redis_server.kill()
+    assert await counts.take("alice", RATES) is None
+    assert ups == [True, False]
+    redis_server.start()
+    deadline = time.monotonic() + 10
+    while ups[-1] is False:
+        assert time.monotonic() < deadline
+        await counts.take("alice", RATES)
+    assert ups == [True, False, True]
+    await counts.close()
+
+
+async def test_a_frozen_storage_costs_its_budget_once(redis_server: RedisServer) -> None:
+    """The first call waits for it; those after it do not."""
+    counts = Ups().counts(redis_server)
+    assert await counts.take("alice", RATES) is None
+    redis_server.freeze()
+    start = time.monotonic()
+    for _ in range(100):
+        assert await counts.take("alice", RATES) is None
+    assert time.monotonic() - start < 0.9  # three budgets; each call waiting would take 30 s
+    await counts.close()
+
+
+async def test_a_closed_policy_refuses_calls_while_it_is_down(redis_server: RedisServer) -> None:
+    """Told as 503 with the setting that decides it, the first time and after."""
+    counts = Ups().counts(redis_server, "closed")
+    redis_server.kill()
+    for _ in range(2):
+        with pytest.raises(Busy, match="DYNOGATE_RATE_LIMIT_WHEN_DOWN=closed"):
+            await counts.take("alice", RATES)
+    await counts.close()
+
+
+@contextmanager
+def gateway(folder: Path, redis: RedisServer, when_down: str) -> Iterator[Live]:
+    settings = load_settings(
+        data_dir=folder,
+        toolsets="tests.toolset:toolset",
+        rate_limit="20/hour",
+        rate_limit_storage=redis.url,
+        rate_limit_when_down=when_down,
+        rate_limit_timeout_sec=0.3,
+    )
+    with in_process(build_app(settings)) as live:
+        yield live
+
+
+def test_gateways_share_limits_until_the_storage_dies_and_after_it_is_back(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """Two gateways, one Redis, killed and started again; nobody gets a 500."""
+    with (
+        gateway(tmp_path / "one", redis_server, "open") as one,
+        gateway(tmp_path / "two", redis_server, "open") as two,
+    ):
+        statuses = [live.post(HELLO).status_code for live in (one, two) * 15]
+        assert (statuses.count(200), statuses.count(429)) == (20, 10)
+        redis_server.kill()  # each counts by itself now: 10 of 20 are used up
+        alone = [one.post(HELLO).status_code for _ in range(12)]
+        assert set(alone) == {200, 429}
+        assert 0 < alone.count(200) <= 10
+        assert "dynogate_rate_limit_storage_up 0.0" in one.get("/metrics").text
+        redis_server.start()
+        until(lambda: storage_is_used(one), "the storage to be used again", 10)
+
+
+def storage_is_used(live: Live) -> bool:
+    """Whether it is, after a call of the other kind, whose limit is not used up."""
+    live.post({**HELLO, "method": "refuse", "params": {}})
+    return "storage_up 1.0" in live.get("/metrics").text
+
+
+def test_a_closed_gateway_tells_503(redis_server: RedisServer, tmp_path: Path) -> None:
+    """With Retry-After; it serves again once the storage is back."""
+    with gateway(tmp_path, redis_server, "closed") as live:
+        assert live.post(HELLO).status_code == 200
+        redis_server.kill()
+        answer = live.post(HELLO)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+        redis_server.start()
+        until(lambda: live.post(HELLO).status_code == 200, "calls to be served", 10)
+
+
+@pytest.mark.parametrize("url", ["mysql://x", "redis://localhost:notaport/0"])
+def test_a_wrong_url_is_refused_before_starting(tmp_path: Path, url: str) -> None:
+    """By its setting's name."""
+    with pytest.raises(ConfigurationError, match="DYNOGATE_RATE_LIMIT_STORAGE"):
+        check(load_settings(data_dir=tmp_path, rate_limit="5/second", rate_limit_storage=url))
