@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from benchmarks.gateway.messages import is_result
+from benchmarks.gateway.messages import Call, is_result
 
 CONNECTIONS = 16
 _ANSWER_LIMIT_SEC = 30.0
+_FEWEST_CALLS = 2 * CONNECTIONS
+_WARM_UP = 0.25  # of the time that is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +41,59 @@ class Sample:
 class Connection(asyncio.Protocol):
     """One kept connection that calls again and again until told to stop."""
 
-    def __init__(self, request: bytes) -> None:
+    def __init__(self, call: Call) -> None:
         self.calls = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stopping = False
-        self._request = request
+        self._request = call.request
+        self._opening = call.opening
+        self._answer_end = _frame_end if call.opening else _response_end
         self._buffer = b""
         self._transport: asyncio.WriteTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the first request."""
+        """Open, or send the first request."""
         transport = cast(asyncio.WriteTransport, transport)  # uvloop's is no subclass of it
         self._transport = transport
-        transport.write(self._request)
+        transport.write(self._opening or self._request)
 
     def data_received(self, data: bytes) -> None:
         """Check the answer where it is whole, and send the next request."""
         answer = self._buffer + data if self._buffer else data
-        body_at = _body_of_whole(answer)
-        if body_at is None:
+        if self._opening:
+            self._buffer = self._opened(answer)
+            return
+        end = self._answer_end(answer)
+        if end is None:
             self._buffer = answer
             return
-        self._buffer = b""
-        if not answer.startswith(b"HTTP/1.1 200") or not is_result(answer[body_at:]):
-            self._end(RuntimeError(f"a call failed: {answer[:500]!r}"))
+        self._buffer = answer[end:]
+        if not answer.startswith((b"HTTP/1.1 200", b"\x81")) or not is_result(answer[:end]):
+            self.end(RuntimeError(f"a call failed: {answer[:500]!r}"))
             return
         self.calls += 1
         if self.stopping:
-            self._end(None)
+            self.end()
         else:
             self._transport.write(self._request)
 
+    def _opened(self, answer: bytes) -> bytes:
+        """Send the first request where the connection is open; what was not read yet."""
+        head, found, rest = answer.partition(b"\r\n\r\n")
+        if not found:
+            return answer
+        if not head.startswith(b"HTTP/1.1 101"):
+            self.end(RuntimeError(f"no connection: {answer[:500]!r}"))
+        self._opening = b""
+        self._transport.write(self._request)
+        return rest
+
     def connection_lost(self, exc: Exception | None) -> None:
         """A server that hangs up has failed."""
-        self._end(exc or RuntimeError("the server closed a connection"))
+        self.end(exc or RuntimeError("the server closed a connection"))
 
-    def _end(self, error: Exception | None) -> None:
+    def end(self, error: Exception | None = None) -> None:
+        """Hang up."""
         if not self.ended.done():
             if error is None:
                 self.ended.set_result(None)
@@ -83,50 +102,71 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def _body_of_whole(answer: bytes) -> int | None:
-    """Where the body of an answer starts; None while the answer is not all there."""
+def _response_end(answer: bytes) -> int | None:
+    """Where an HTTP response ends; None while it is not all there."""
     end = answer.find(b"\r\n\r\n")
     if end < 0:
         return None
     head = answer[:end].lower()
     at = head.find(b"content-length:")
     if at < 0:  # chunked
-        return end + 4 if answer.endswith(b"\r\n0\r\n\r\n") else None
-    length = int(head[at + 15 :].split(b"\r\n", 1)[0])
-    return end + 4 if len(answer) >= end + 4 + length else None
+        return len(answer) if answer.endswith(b"\r\n0\r\n\r\n") else None
+    whole = end + 4 + int(head[at + 15 :].split(b"\r\n", 1)[0])
+    return whole if len(answer) >= whole else None
 
 
-def measure(url: str, request: bytes, pid: int, *, seconds: float) -> Sample:
-    """Keep the server ``pid`` at ``url`` busy for ``seconds``.
+def _frame_end(answer: bytes) -> int | None:
+    """Where a WebSocket frame of up to 64 KiB ends; None while it is not all there."""
+    if len(answer) < 4:
+        return None
+    length = answer[1]
+    whole = 4 + int.from_bytes(answer[2:4], "big") if length == 126 else 2 + length
+    return whole if len(answer) >= whole else None
+
+
+def measure(url: str, call: Call, pid: int, *, seconds: float) -> Sample:
+    """Keep the server ``pid`` at ``url`` busy for ``seconds``, longer where it is very slow.
 
     Raises:
         RuntimeError: a call failed.
         OSError: the server could not be reached.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_measure(url, request, pid, seconds))
+        return runner.run(_measure(url, call, pid, seconds))
 
 
-async def _measure(url: str, request: bytes, pid: int, seconds: float) -> Sample:
+async def _measure(url: str, call: Call, pid: int, seconds: float) -> Sample:
+    connections: list[Connection] = []
+    try:
+        await _connect(url, call, connections)
+        ends = asyncio.gather(*(connection.ended for connection in connections))
+        await _while_calls_go_well(ends, seconds * _WARM_UP)
+        calls, cpu, start = _total(connections), cpu_ns(pid), time.perf_counter()
+        elapsed = 0.0
+        while elapsed < seconds or (
+            _total(connections) - calls < _FEWEST_CALLS and elapsed < _ANSWER_LIMIT_SEC
+        ):
+            await _while_calls_go_well(ends, seconds)
+            elapsed = time.perf_counter() - start
+        used, calls = cpu_ns(pid) - cpu, _total(connections) - calls
+        for connection in connections:
+            connection.stopping = True
+        await asyncio.wait_for(ends, _ANSWER_LIMIT_SEC)
+    finally:
+        for connection in connections:
+            connection.end()
+        await asyncio.sleep(0)  # for the sockets to close
+    if not calls:
+        raise RuntimeError(f"no call was answered in {elapsed:g} s")
+    return Sample(used / 1000 / calls, calls / elapsed)
+
+
+async def _connect(url: str, call: Call, connections: list[Connection]) -> None:
     loop = asyncio.get_running_loop()
     host, _, port = urlsplit(url).netloc.partition(":")
-    opened = [
-        await loop.create_connection(lambda: Connection(request), host, int(port))
-        for _ in range(CONNECTIONS)
-    ]
-    connections = [connection for _, connection in opened]
-    ends = asyncio.gather(*(connection.ended for connection in connections))
-    await _while_calls_go_well(ends, seconds / 5)  # connections and caches are warm after that
-    calls, cpu, start = _total(connections), cpu_ns(pid), time.perf_counter()
-    await _while_calls_go_well(ends, seconds)
-    elapsed, used = time.perf_counter() - start, cpu_ns(pid) - cpu
-    calls = _total(connections) - calls
-    for connection in connections:
-        connection.stopping = True
-    await asyncio.wait_for(ends, _ANSWER_LIMIT_SEC)
-    if not calls:
-        raise RuntimeError(f"no call was answered in {seconds:g} s")
-    return Sample(used / 1000 / calls, calls / elapsed)
+    for _ in range(CONNECTIONS):
+        _, connection = await loop.create_connection(lambda: Connection(call), host, int(port))
+        connections.append(connection)
 
 
 async def _while_calls_go_well(ends: "asyncio.Future[list[None]]", seconds: float) -> None:

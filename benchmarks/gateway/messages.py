@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
 from benchmarks.gateway.apps.echo import ARGUMENTS, NAME
 
 MODERN, SESSIONS = "2026-07-28", "2025-11-25"
+SUBPROTOCOL = Subprotocol("mcp")
 
 Headers = Mapping[str, str]
 _JSON = {"Content-Type": "application/json"}
@@ -26,55 +32,103 @@ class Protocol:
     """How a call is put.
 
     Attributes:
-        handshake: whether a session is opened first (``initialize``, ``initialized``).
+        sessions: whether a session is opened first (``initialize``, ``initialized``).
+        websocket: whether it goes over a WebSocket; else it is an HTTP POST.
     """
 
     path: str
     headers: Headers
     body: bytes
-    handshake: bool = False
+    sessions: bool = False
+    websocket: bool = False
 
 
-def _call(method: str, params: Mapping[str, object]) -> bytes:
-    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    return json.dumps(message, separators=(",", ":")).encode()
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The bytes of a call, whole.
+
+    Attributes:
+        request: what asks for one answer.
+        opening: what opens a connection before its first request; empty where nothing does.
+    """
+
+    request: bytes
+    opening: bytes = b""
 
 
-RPC = Protocol("/mcp/tools/call", _JSON, _call(NAME, ARGUMENTS))
+def message(method: str, params: Mapping[str, object]) -> bytes:
+    """A JSON-RPC request."""
+    told = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+RPC = Protocol("/mcp/tools/call", _JSON, message(NAME, ARGUMENTS))
+WEBSOCKET = Protocol("/ws", {}, RPC.body, websocket=True)
 MCP_MODERN = Protocol(
     "/mcp",
     {**_MCP, "MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": NAME},
-    _call("tools/call", {**_PARAMS, "_meta": _META}),
+    message("tools/call", {**_PARAMS, "_meta": _META}),
 )
 MCP_2025 = Protocol(
     "/mcp",
     {**_MCP, "MCP-Protocol-Version": SESSIONS},
-    _call("tools/call", _PARAMS),
-    handshake=True,
+    message("tools/call", _PARAMS),
+    sessions=True,
 )
 
 
 class NotServed(Exception):
-    """There is no such endpoint (404)."""
+    """There is no such endpoint."""
 
 
-def request(url: str, protocol: Protocol, credentials: Headers) -> bytes:
-    """A whole HTTP request that calls the tool at ``url``; it was tried once.
+def tried(url: str, protocol: Protocol, credentials: Headers) -> Call:
+    """How to call the tool at ``url``; it was done once.
 
     Raises:
         NotServed: the server has no such endpoint.
         RuntimeError: it did not answer with the tool's result.
     """
     headers = {**protocol.headers, **credentials}
-    if protocol.handshake:
-        headers |= _open_session(url, protocol.path, headers)
+    if protocol.websocket:
+        return _tried_websocket(url, protocol, headers)
+    if protocol.sessions:
+        headers |= open_session(url, protocol.path, headers)
     content, _ = post(url, protocol.path, headers, protocol.body)
+    _require_result(protocol, content)
+    length = {"Content-Length": str(len(protocol.body))}
+    return Call(_head("POST", url, protocol.path, {**headers, **length}) + protocol.body)
+
+
+def _tried_websocket(url: str, protocol: Protocol, headers: Headers) -> Call:
+    address = url.replace("http:", "ws:", 1) + protocol.path
+    try:
+        with connect(
+            address, subprotocols=[SUBPROTOCOL], additional_headers=headers, compression=None
+        ) as socket:
+            socket.send(protocol.body, text=True)
+            _require_result(protocol, str(socket.recv(timeout=30)).encode())
+    except InvalidStatus as error:
+        raise NotServed(f"{protocol.path}: {error}") from None
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol": SUBPROTOCOL,
+    }
+    opening = _head("GET", url, protocol.path, {**headers, **upgrade})
+    return Call(Frame(Opcode.TEXT, protocol.body).serialize(mask=True), opening)
+
+
+def _head(method: str, url: str, path: str, headers: Headers) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {urlsplit(url).netloc}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _require_result(protocol: Protocol, content: bytes) -> None:
     if not is_result(content):
         raise RuntimeError(f"{protocol.path} answered {content[:300]!r}")
-    lines = [f"POST {protocol.path} HTTP/1.1", f"Host: {urlsplit(url).netloc}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    lines += [f"Content-Length: {len(protocol.body)}", "", ""]
-    return "\r\n".join(lines).encode() + protocol.body
 
 
 def is_result(content: bytes) -> bool:
@@ -82,10 +136,16 @@ def is_result(content: bytes) -> bool:
     return b'"result":' in content and b'"isError":true' not in content
 
 
-def _open_session(url: str, path: str, headers: Headers) -> Headers:
+def open_session(url: str, path: str, headers: Headers) -> Headers:
+    """Open a session of the 2025 era; the header that names it, where the server has any.
+
+    Raises:
+        NotServed: there is nothing at ``path``.
+        RuntimeError: the server refused.
+    """
     client = {"name": "bench", "version": "1"}
     params = {"protocolVersion": SESSIONS, "capabilities": {}, "clientInfo": client}
-    _, answered = post(url, path, headers, _call("initialize", params))
+    _, answered = post(url, path, headers, message("initialize", params))
     session = answered.get("mcp-session-id")
     ours = {"Mcp-Session-Id": session} if session else {}
     done = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
@@ -93,7 +153,9 @@ def _open_session(url: str, path: str, headers: Headers) -> Headers:
     return ours
 
 
-def post(url: str, path: str, headers: Headers, body: bytes) -> tuple[bytes, Headers]:
+def post(
+    url: str, path: str, headers: Headers, body: bytes, method: str = "POST"
+) -> tuple[bytes, Headers]:
     """The answer's content and headers.
 
     Raises:
@@ -102,13 +164,13 @@ def post(url: str, path: str, headers: Headers, body: bytes) -> tuple[bytes, Hea
     """
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     try:
-        connection.request("POST", path, body, dict(headers))
+        connection.request(method, path, body, dict(headers))
         answer = connection.getresponse()
         content = answer.read()
     finally:
         connection.close()
     if answer.status == 404:
-        raise NotServed(path)
-    if answer.status not in (200, 202):
+        raise NotServed(f"{path}: HTTP 404")
+    if answer.status not in (200, 202, 204):
         raise RuntimeError(f"{path} answered {answer.status}: {content[:300]!r}")
     return content, {name.lower(): value for name, value in answer.getheaders()}

@@ -3,8 +3,7 @@
 ``python -m benchmarks.gateway``: every server runs in a process of its own under uvicorn
 (httptools, uvloop) on one core, with the same trivial tool among 50; a client on another core
 calls it over 16 kept connections. The subjects take turns in random order, round by round, and
-ratios are of CPU time within one round. Exit status 1 where a ratio misses its bar. The peers
-come with ``scripts/install --bench``.
+ratios are of CPU time within one round. Exit status 1 where a ratio misses its bar.
 """
 
 import os
@@ -17,37 +16,57 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks._report import Bar, Report, quantile
+from benchmarks._report import Bar, Report
+from benchmarks.gateway import memory as memory_of_idle_clients
 from benchmarks.gateway.load import Sample, measure
-from benchmarks.gateway.messages import NotServed, request
+from benchmarks.gateway.messages import Call, NotServed, tried
+from benchmarks.gateway.page import page
 from benchmarks.gateway.servers import Running, Server
 from benchmarks.gateway.subjects import LIMITS, SUBJECTS, Limit, Subject
+from dynogate.profiling.statistics import PairedRatio, paired_ratio
 
 Samples = dict[str, list[Sample]]
+_QUICK_ROUNDS, _QUICK_SECONDS = 6, 0.2  # the fewest rounds that an interval can be had of
 
 
 def main(
-    *, rounds: int = 15, seconds: float = 0.4, only: list[str] | None = None, json: bool = False
+    *,
+    rounds: int = 15,
+    seconds: float = 0.4,
+    only: list[str] | None = None,
+    quick: bool = False,
+    memory: bool = False,
+    markdown: Path | None = None,
+    json: bool = False,
 ) -> int:
     """Run the benchmark.
 
     Parameters
     ----------
-    rounds: How often each subject is measured.
+    rounds: How often each subject is measured; at least 6.
     seconds: How long each time.
     only: Subjects whose name starts with this; may be given several times. Default: all.
+    quick: 6 short rounds.
+    memory: Measure the memory of idle WebSockets and sessions instead.
+    markdown: Write the page of the docs to this file, too.
     json: Print JSON.
     """
+    if memory:
+        return memory_of_idle_clients.report().finish(as_json=json)
+    if quick:
+        rounds, seconds = _QUICK_ROUNDS, _QUICK_SECONDS
     subjects = [s for s in SUBJECTS if not only or s.name.startswith(tuple(only))]
     with _pinned() as core, TemporaryDirectory(prefix="dynogate-bench-") as name:
         samples = _measured(subjects, Path(name), core, rounds, seconds)
     chosen = {subject.name for subject in subjects}
     report = Report(
-        title=f"One call, medians of {rounds} rounds; ratios paired within a round",
-        columns=("subject", "CPU us a call", "calls/s", "server busy", "x raw", "x raw, quartiles"),
+        title=f"One call: medians of {rounds} rounds; ratios with their 95 % intervals",
+        columns=("subject", "CPU us a call", "calls/s", "server busy", "x raw", "95 %"),
         rows=[_row(subject.name, samples) for subject in subjects],
         bars=[bar(limit, samples) for limit in LIMITS if {limit.subject, limit.against} <= chosen],
     )
+    if markdown is not None:
+        markdown.write_text(page(report))
     return report.finish(as_json=json)
 
 
@@ -70,12 +89,12 @@ def _measured(
 ) -> Samples:
     with ExitStack() as stack:
         running = _start({subject.server for subject in subjects}, folder, core, stack)
-        requests = _requests([s for s in subjects if s.server in running], running)
-        samples: Samples = {name: [] for name in requests}
+        calls = _calls([s for s in subjects if s.server in running], running)
+        samples: Samples = {name: [] for name in calls}
         for _ in range(rounds):
-            for name in random.sample(sorted(requests), len(requests)):
-                server, request = requests[name]
-                sample = measure(server.url, request, server.pid, seconds=seconds)
+            for name in random.sample(sorted(calls), len(calls)):
+                server, call = calls[name]
+                sample = measure(server.url, call, server.pid, seconds=seconds)
                 samples[name].append(sample)
         return samples
 
@@ -86,37 +105,41 @@ def _start(
     running: dict[Server, Running] = {}
     for server in servers:
         if server.needs is not None and find_spec(server.needs) is None:
-            _say(f"{server.needs} is not installed: scripts/install --bench")
+            _say(f"{server.needs} is not installed: scripts/install")
             continue
         running[server] = Running(server, folder / str(len(running)), core)
         stack.callback(running[server].stop)
     return running
 
 
-def _requests(
+def _calls(
     subjects: Sequence[Subject], running: Mapping[Server, Running]
-) -> dict[str, tuple[Running, bytes]]:
+) -> dict[str, tuple[Running, Call]]:
     found = {}
     for subject in subjects:
         server = running[subject.server]
         try:
-            found[subject.name] = (server, request(server.url, subject.protocol, {}))
+            call = tried(server.url, subject.protocol, server.credentials)
+            found[subject.name] = (server, call)
         except NotServed as error:
-            _say(f"{subject.name}: {error} is not served (404)")
+            _say(f"{subject.name} is not served: {error}")
     return found
 
 
-def ratios(samples: Samples, subject: str, against: str) -> list[float]:
-    """CPU time of a call of ``subject`` over one of ``against``, round by round."""
-    pairs = zip(samples.get(subject, ()), samples.get(against, ()), strict=False)
-    return [ours.cpu_us / theirs.cpu_us for ours, theirs in pairs]
+def ratio(samples: Samples, subject: str, against: str) -> PairedRatio | None:
+    """CPU time of a call of ``subject`` over one of ``against``, from pairs of the same round.
+
+    None where one of the two was not measured.
+    """
+    ours, theirs = ([s.cpu_us for s in samples.get(name, ())] for name in (subject, against))
+    return paired_ratio(theirs, ours) if ours and theirs else None
 
 
 def bar(limit: Limit, samples: Samples) -> Bar:
     """Whether a limit was kept; failed where one of its subjects could not be measured."""
-    found = ratios(samples, limit.subject, limit.against)
+    found = ratio(samples, limit.subject, limit.against)
     what = f"{limit.subject}: CPU of a call, times {limit.against}"
-    return Bar.at_most(what, median(found) if found else None, limit.ratio)
+    return Bar.at_most(what, found.ratio if found else None, limit.ratio)
 
 
 def _row(name: str, samples: Samples) -> tuple[str, ...]:
@@ -128,11 +151,10 @@ def _row(name: str, samples: Samples) -> tuple[str, ...]:
         f"{median(s.rate for s in own):,.0f}",
         f"{median(s.busy_percent for s in own):.0f} %",
     )
-    found = ratios(samples, name, "raw")
-    if not found:
+    found = ratio(samples, name, "raw")
+    if found is None or name == "raw":
         return (name, *figures, "", "")
-    low, high = quantile(found, 0.25), quantile(found, 0.75)
-    return (name, *figures, f"{median(found):.2f}", f"{low:.2f} to {high:.2f}")
+    return (name, *figures, f"{found.ratio:.2f}", f"{found.low:.2f} to {found.high:.2f}")
 
 
 def _say(text: str) -> None:

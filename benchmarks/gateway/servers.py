@@ -6,10 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks._gateway import free_port
+from dynogate.app import open_database
+from dynogate.settings import load_settings
+from dynogate.store.keys import KeyTable
 
 START_LIMIT_SEC = 60.0
 _ROOT = Path(__file__).parents[2]
@@ -23,16 +27,21 @@ class Server:
         command: the arguments of Python; ``--port`` is added.
         tools: how many tools it is given.
         needs: a package that has to be installed.
+        asks_for_key: whether it is a gateway that lets only holders of an API key in.
     """
 
     command: tuple[str, ...]
     tools: int = 50
     needs: str | None = None
+    asks_for_key: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
 
 class Running:
     """A server process with a folder of its own, until :meth:`stop`.
+
+    Attributes:
+        credentials: the headers that let a client in.
 
     Raises:
         RuntimeError: it ended, or did not listen in ``START_LIMIT_SEC``; with its log.
@@ -41,6 +50,7 @@ class Running:
     def __init__(self, server: Server, folder: Path, core: int | None) -> None:
         folder.mkdir()
         self._log = folder / "server.log"
+        self.credentials = _key(folder) if server.asks_for_key else {}
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         ours = {"BENCH_TOOLS": str(server.tools), "DYNOGATE_DATA_DIR": str(folder)}
@@ -78,3 +88,10 @@ class Running:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _key(data_dir: Path) -> Mapping[str, str]:
+    """A new key of the gateway whose store is there; from the first on, it asks for one."""
+    with closing(open_database(load_settings(data_dir=data_dir))) as database:
+        _, key = KeyTable(database).create("bench", ["tools:read"])
+    return {"Authorization": f"Bearer {key}"}

@@ -10,18 +10,28 @@ _UVICORN = (
     *("-m", "uvicorn", "--http", "httptools", "--loop", "uvloop"),
     *("--no-access-log", "--no-server-header", "--log-level", "warning"),
 )
-_DYNOGATE = ("-m", "dynogate", "serve")
-_DYNOGATE_ENV = {
-    "DYNOGATE_TOOLSETS": "benchmarks.gateway.apps.dynogate_toolset:toolset",
-    "DYNOGATE_LOG_LEVEL": "warning",
-}
+
+
+def _dynogate(tools: int) -> Server:
+    """A gateway with everything on: a key, rates (too high to bite), metrics, validation."""
+    return Server(
+        ("-m", "dynogate", "serve"),
+        tools=tools,
+        asks_for_key=True,
+        env={
+            "DYNOGATE_TOOLSETS": "benchmarks.gateway.apps.dynogate_toolset:toolset",
+            "DYNOGATE_LOG_LEVEL": "warning",
+            "DYNOGATE_RATE_LIMIT": "1000000/second;50000000/minute",
+            "DYNOGATE_RATE_LIMIT_OVERALL": "1000000/second",
+        },
+    )
+
 
 RAW = Server((*_UVICORN, "--lifespan", "off", "benchmarks.gateway.apps.raw:app"))
-DYNOGATE = Server(_DYNOGATE, env=_DYNOGATE_ENV)
-DYNOGATE_5 = Server(_DYNOGATE, tools=5, env=_DYNOGATE_ENV)
-DYNOGATE_500 = Server(_DYNOGATE, tools=500, env=_DYNOGATE_ENV)
+DYNOGATE, DYNOGATE_5, DYNOGATE_500 = _dynogate(50), _dynogate(5), _dynogate(500)
 SDK = Server((*_UVICORN, "benchmarks.gateway.apps.sdk:app"), needs="mcp")
 FASTMCP = Server((*_UVICORN, "benchmarks.gateway.apps.fastmcp_server:app"), needs="fastmcp")
+FASTMCP_1 = Server(FASTMCP.command, tools=1, needs="fastmcp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +57,11 @@ SUBJECTS = (
     Subject("rpc", DYNOGATE, messages.RPC),
     Subject("modern", DYNOGATE, messages.MCP_MODERN),
     Subject("2025", DYNOGATE, messages.MCP_2025),
+    Subject("websocket", DYNOGATE, messages.WEBSOCKET),
     Subject("sdk-modern", SDK, messages.MCP_MODERN),
     Subject("sdk-2025", SDK, messages.MCP_2025),
     Subject("fastmcp", FASTMCP, messages.MCP_MODERN),
+    Subject("fastmcp-1", FASTMCP_1, messages.MCP_MODERN),
     Subject("catalogue-5", DYNOGATE_5, messages.RPC),
     Subject("catalogue-500", DYNOGATE_500, messages.RPC),
 )
@@ -64,5 +76,6 @@ LIMITS = (
     Limit("rpc", "fastmcp", 1 / 15),
     Limit("modern", "fastmcp", 1 / 15),
     Limit("2025", "sdk-2025", 1 / 10),
+    Limit("websocket", "rpc", 1.0),
     Limit("catalogue-500", "catalogue-5", 1.05),
 )

@@ -1,8 +1,6 @@
 """The page of the docs that shows the last run."""
 
-from collections.abc import Sequence
-
-from benchmarks._report import Report
+from benchmarks._report import Report, markdown_table
 
 _HEAD = """\
 # Ground truth
@@ -42,13 +40,9 @@ def page(report: Report) -> str:
             "",
             f"Measured on {report.machine}; numbers in the second table are line numbers.",
             "",
-            *_table(("what", "measured", "bar"), bars),
+            *markdown_table(("what", "measured", "bar"), bars),
             "",
-            *_table(("program", "planted", "said", ""), rows),
+            *markdown_table(("program", "planted", "said", ""), rows),
             "",
         ]
     )
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows)]

@@ -18,6 +18,8 @@ from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive
 from dynogate.jobs.sandbox import sandbox_problem
+from dynogate.mcp.router import Router
+from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.settings import Settings, load_settings
@@ -29,18 +31,20 @@ from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.telemetry.pulse import Pulse
+from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.toolsets import load_registry
-from dynogate.transports import rpc
+from dynogate.transports import rpc, streamable
 from dynogate.transports.front import Front
 from dynogate.transports.probes import Probes
 from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
-from dynogate.transports.websocket import WebSocketEndpoint
 from dynogate.transports.shutdown import draining_first
+from dynogate.transports.streamable import StreamableEndpoint
+from dynogate.transports.websocket import WebSocketEndpoint
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
@@ -81,6 +85,7 @@ def build_app(settings: Settings) -> Starlette:
     records = JobTable(database)
     metrics = Metrics(settings.run_dir)
     guards = build_guards(settings, KeyTable(database), metrics)
+    changes = Changes()
     gateway = Gateway(
         settings=settings,
         registry=load_registry(settings.toolsets),
@@ -99,6 +104,7 @@ def build_app(settings: Settings) -> Starlette:
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
             ),
+            changes,
         ),
         jobs=JobQueue(
             max_running=settings.max_running_jobs,
@@ -113,6 +119,7 @@ def build_app(settings: Settings) -> Starlette:
             "profiles": storage.count(),
             "size_bytes": storage.size_bytes(),
         },
+        changes=changes,
         audit=Audit(settings.audit_path),
     )
 
@@ -126,12 +133,14 @@ def build_app(settings: Settings) -> Starlette:
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
         )
+        watcher = asyncio.create_task(watch_lists(gateway))
         pulse = Pulse(metrics)
         try:
             with draining_first(gateway):
                 yield
         finally:
             gateway.drain.begin()
+            watcher.cancel()
             pulse.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await guards.close()
@@ -142,14 +151,22 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
     metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
+    router = Router(gateway)
+    mcp = StreamableEndpoint(gateway, router)
     calls = RpcEndpoint(gateway)
-    sockets = WebSocketEndpoint(gateway)
+    sockets = WebSocketEndpoint(gateway, router)
     access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
-        Reception(gateway.drain, metrics, {"/mcp/tools/call": rpc.TRANSPORT}, access),
-        {"/mcp/tools/call": calls},
+        Reception(
+            gateway.drain,
+            metrics,
+            {"/mcp": streamable.TRANSPORT, "/mcp/tools/call": rpc.TRANSPORT},
+            access,
+        ),
+        {"/mcp": mcp, "/mcp/tools/call": calls},
         {"/ws": sockets, "/mcp": sockets},
         routes=[
+            Route("/mcp", mcp),
             Route("/mcp/tools/call", calls, methods=["POST"]),
             *Probes(gateway).routes,
         ],

@@ -15,7 +15,7 @@
     │   ├── MissingCapability     -32021, 400
     │   ├── UnsupportedVersion    -32022, 400
     │   ├── UnknownSession         1440, 404
-    │   ├── MethodNotAllowed       1405, 405
+    │   ├── MethodNotAllowed       1405, 405 (knows the methods)
     │   ├── NotAcceptable          1406, 406
     │   ├── BodyTimeout            1408, 408
     │   ├── BodyTooLarge           1413, 413
@@ -145,9 +145,17 @@ class UnknownSession(RequestError):
 
 
 class MethodNotAllowed(RequestError):
-    """The HTTP method is not one that this way in takes."""
+    """The HTTP method is not one that this way in takes.
+
+    Attributes:
+        allowed: those that it takes.
+    """
 
     code, status = 1405, 405
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class NotAcceptable(RequestError):

@@ -13,6 +13,7 @@ from dynogate.jobs.queue import JobQueue
 from dynogate.settings import Settings
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.metrics import Metrics
+from dynogate.tools.changes import Changes
 from dynogate.tools.context import DEAF, Client, Progress, Services, ToolContext, no_progress
 from dynogate.tools.dispatch import call_tool
 from dynogate.tools.registry import Registry, Tool
@@ -25,6 +26,7 @@ class Gateway:
     Attributes:
         checks: what readiness depends on, by name; each raises a DynogateError where it fails.
         store_figures: how much the store holds, for ``/status``.
+        changes: news of what clients may have asked to be told.
         audit: where calls of tools that execute are written down.
         drain: whether the process shuts down, and what is under way.
     """
@@ -38,6 +40,7 @@ class Gateway:
     body: BodyGuard
     checks: Mapping[str, Callable[[], None]]
     store_figures: Callable[[], dict[str, int]]
+    changes: Changes
     audit: Audit
     started: float = field(default_factory=time.monotonic)
     drain: Drain = field(default_factory=Drain)
@@ -69,7 +72,24 @@ class Gateway:
         Raises:
             DynogateError: what the guards or the tool have to say.
         """
-        context = ToolContext(
+        context = self.context(caller, client_id=client_id, progress=progress, client=client)
+        return await self.guards.run(
+            tool,
+            caller,
+            lambda: call_tool(tool, arguments, context, self.metrics, self.audit, transport),
+            client_id=client_id,
+        )
+
+    def context(
+        self,
+        caller: Caller,
+        *,
+        client_id: str | None = None,
+        progress: Progress = no_progress,
+        client: Client = DEAF,
+    ) -> ToolContext:
+        """What tools, and those who read resources and write prompts, are given."""
+        return ToolContext(
             principal=caller.principal,
             credential=caller.credential,
             client_id=client_id,
@@ -77,10 +97,4 @@ class Gateway:
             services=self.services,
             progress=progress,
             client=client,
-        )
-        return await self.guards.run(
-            tool,
-            caller,
-            lambda: call_tool(tool, arguments, context, self.metrics, self.audit, transport),
-            client_id=client_id,
         )

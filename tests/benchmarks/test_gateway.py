@@ -8,7 +8,8 @@ import pytest
 from benchmarks.gateway import messages
 from benchmarks.gateway.apps import raw
 from benchmarks.gateway.load import Sample, measure
-from benchmarks.gateway.run import bar, ratios
+from benchmarks.gateway.messages import Call
+from benchmarks.gateway.run import bar, ratio
 from benchmarks.gateway.servers import Running, Server
 from benchmarks.gateway.subjects import DYNOGATE, LIMITS, SUBJECTS, Limit
 
@@ -23,8 +24,8 @@ def dynogate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_a_call_is_measured(dynogate: Running) -> None:
     """CPU time and rate of a real gateway are positive, and one core can do no more than it has."""
-    request = messages.request(dynogate.url, messages.RPC, {})
-    sample = measure(dynogate.url, request, dynogate.pid, seconds=0.2)
+    call = messages.tried(dynogate.url, messages.RPC, dynogate.credentials)
+    sample = measure(dynogate.url, call, dynogate.pid, seconds=0.2)
     assert sample.cpu_us > 0
     assert sample.rate > 0
     assert sample.busy_percent < 150
@@ -33,26 +34,29 @@ def test_a_call_is_measured(dynogate: Running) -> None:
 def test_the_limit_answers_what_the_gateway_answers(dynogate: Running) -> None:
     """The raw ASGI app sends the same bytes, so that the limit is one of the same size."""
     content, _ = messages.post(
-        dynogate.url, messages.RPC.path, messages.RPC.headers, messages.RPC.body
+        dynogate.url,
+        messages.RPC.path,
+        {**messages.RPC.headers, **dynogate.credentials},
+        messages.RPC.body,
     )
     assert content == raw.BODY
 
 
 def test_a_failing_call_ends_the_measurement(dynogate: Running) -> None:
     """An error answer is never counted as a call."""
-    request = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    call = Call(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
     with pytest.raises(RuntimeError, match="404"):
-        measure(dynogate.url, request, dynogate.pid, seconds=0.2)
+        measure(dynogate.url, call, dynogate.pid, seconds=0.2)
 
 
 def test_what_is_not_served_is_told_apart(dynogate: Running) -> None:
     """Only a 404 lets a subject be left out."""
     nowhere = messages.Protocol("/nowhere", {}, b"{}")
     with pytest.raises(messages.NotServed):
-        messages.request(dynogate.url, nowhere, {})
+        messages.tried(dynogate.url, nowhere, dynogate.credentials)
     broken = messages.Protocol("/mcp/tools/call", {"Content-Type": "application/json"}, b"{}")
     with pytest.raises(RuntimeError, match="400"):
-        messages.request(dynogate.url, broken, {})
+        messages.tried(dynogate.url, broken, dynogate.credentials)
 
 
 def test_a_server_that_ends_tells_its_log(tmp_path: Path) -> None:
@@ -61,14 +65,16 @@ def test_a_server_that_ends_tells_its_log(tmp_path: Path) -> None:
         Running(Server(("-m", "json.tool", "--nonsense")), tmp_path / "s", core=None)
 
 
-def test_ratios_are_paired_and_judged_by_their_median() -> None:
+def test_ratios_are_paired_and_judged_in_pairs() -> None:
     """A machine that slows down between rounds changes no ratio."""
     samples = {
-        "ours": [Sample(20, 1), Sample(400, 1), Sample(60, 1)],
-        "theirs": [Sample(10, 1), Sample(100, 1), Sample(30, 1)],
+        "ours": [Sample(2 * cost, 1) for cost in (10, 100, 30, 20, 50, 40)],
+        "theirs": [Sample(cost, 1) for cost in (10, 100, 30, 20, 50, 40)],
     }
-    assert ratios(samples, "ours", "theirs") == [2, 4, 2]
-    assert bar(Limit("ours", "theirs", 2.0), samples).passed
+    found = ratio(samples, "ours", "theirs")
+    assert found is not None
+    assert (found.low, found.ratio, found.high) == pytest.approx((2, 2, 2))
+    assert bar(Limit("ours", "theirs", 2.01), samples).passed
     assert not bar(Limit("ours", "theirs", 1.9), samples).passed
 
 

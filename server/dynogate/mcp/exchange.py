@@ -8,25 +8,12 @@ import msgspec
 
 from dynogate.errors import InvalidParams, MissingCapability
 from dynogate.guards.caller import Caller
+from dynogate.mcp.session import Session
 from dynogate.tools.context import DEAF, Client, Progress, no_progress
 from dynogate.tools.inputs import Answer, InputRequest, InputRequired
 from dynogate.wire.mcp import LOG_LEVELS, MODERN, LogLevel, Message
 
 T = TypeVar("T")
-
-
-class Session(Protocol):
-    """What a legacy client set up with ``initialize``, and changes with later requests.
-
-    Attributes:
-        log_level: least severity it wants to be told; None for nothing.
-        watched: URIs of the resources whose updates it wants to be told.
-        capabilities: what the client said it can do.
-    """
-
-    log_level: LogLevel | None
-    watched: set[str]
-    capabilities: Mapping[str, object]
 
 
 class Channel(Protocol):
@@ -57,7 +44,7 @@ class NoChannel:
 NO_CHANNEL = NoChannel()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """A request, who sent it, and how to reach them.
 

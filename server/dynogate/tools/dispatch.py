@@ -3,7 +3,14 @@
 import time
 from typing import cast
 
-from dynogate.errors import DynogateError, InternalError
+from dynogate.errors import (
+    Busy,
+    DynogateError,
+    InsufficientScope,
+    InternalError,
+    StoreUnavailable,
+    UnknownTool,
+)
 from dynogate.telemetry.audit import Audit, AuditedCall
 from dynogate.telemetry.logs import get_logger
 from dynogate.telemetry.metrics import Metrics
@@ -13,6 +20,10 @@ from dynogate.tools.registry import Tool
 from dynogate.wire.results import content_result, tool_result
 
 log = get_logger(__name__)
+
+NOT_THE_TOOL = (Busy, StoreUnavailable, InternalError, UnknownTool, InsufficientScope)
+"""Told as protocol errors even to ``tools/call``: the gateway could not serve, the tool did not
+fail."""
 
 
 async def call_tool(

@@ -3,13 +3,15 @@
 A request's method is a tool's name, as for ``POST /mcp/tools/call``, or one of MCP's. A request
 with a protocol version in ``_meta`` stands alone (2026-07-28); the others belong to the
 connection's session, which ``initialize`` sets up. Requests are served at the same time and
-answered as they are done; what a client still waits for is cancelled when it goes away.
+answered as they are done. What a client still waits for is cancelled when it goes away.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any
+
+import msgspec
 
 from dynogate.errors import (
     Busy,
@@ -21,72 +23,118 @@ from dynogate.errors import (
 )
 from dynogate.gateway import Gateway
 from dynogate.guards.caller import Caller
+from dynogate.mcp.exchange import Request
+from dynogate.mcp.listening import concerns, notification_of
+from dynogate.mcp.router import Router
+from dynogate.mcp.session import Session
 from dynogate.telemetry.logs import get_logger
+from dynogate.tools.changes import Change
+from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.tools.registry import Tool
 from dynogate.transports.responses import Send
-from dynogate.transports.websocket_protocol import SHUTDOWN
 from dynogate.wire import frames, jsonrpc, mcp
 from dynogate.wire.jsonrpc import NULL_ID
-from dynogate.wire.mcp import BadMessage, Message, Reply
+from dynogate.wire.mcp import MODERN, BadMessage, Message, Params, Reply
 
 log = get_logger(__name__)
 
-TRANSPORT = "websocket"
+TRANSPORT = "ws"
 
-_MAX_RUNNING = 64
 _MAX_NOTICES = 64  # what is told besides answers, and waits for a slow reader
+_MAX_UNASKED = 16  # calls without an id
 _TRUSTED_SEC = 3.0  # as long as an answer of the store about a key is believed
-_LOOK_SEC = 30.0
+_ASK_SEC = 300.0  # a person may have to answer
+_SESSION_METHODS = frozenset({"initialize", "ping"})  # no tool can take these names from MCP
 
 
 class Conversation:
-    """One open WebSocket of one caller.
+    """One open WebSocket of one caller; the channel of its session, too.
 
     Args:
         scope: what the caller was identified by; they are asked again while the connection lasts.
     """
 
+    __slots__ = (
+        "_caller",
+        "_chores",
+        "_gateway",
+        "_heard_at",
+        "_initialized",
+        "_loop",
+        "_notices",
+        "_receive",
+        "_received",
+        "_router",
+        "_scope",
+        "_send",
+        "_sent",
+        "_session",
+        "_trusted_until",
+    )
+
     def __init__(
         self,
         gateway: Gateway,
+        router: Router,
         caller: Caller,
         scope: Mapping[str, Any],
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Send,
     ) -> None:
         self._gateway = gateway
+        self._router = router
         self._caller = caller
         self._scope = scope
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
-        self._running: dict[str | int, asyncio.Task[None]] = {}
-        self._others: set[asyncio.Task[None]] = set()
+        self._session = Session()
+        self._initialized = False
         self._notices: set[asyncio.Task[None]] = set()
-        self._stopping = False
-        self._heard = self._loop.time()
-        self._trusted_until = self._heard + _TRUSTED_SEC
+        self._chores: set[asyncio.Task[None]] = set()
+        self._heard_at = self._loop.time()
+        self._trusted_until = self._heard_at + _TRUSTED_SEC
         self._received = gateway.metrics.messages[("in",)]
         self._sent = gateway.metrics.messages[("out",)]
 
     async def hold(self) -> int:
         """Take part until the connection ends; the code it was closed with."""
-        self._look_soon()
+        forget = self._gateway.changes.listen(self._hear)
         try:
             while True:
                 event = await self._receive()
-                if event["type"] == "websocket.receive":
-                    await self._take(event.get("text"))
-                elif event["type"] == SHUTDOWN:
-                    self._start(self._finish(), self._others)
-                else:
+                if event["type"] != "websocket.receive":
                     return int(event["code"])
+                await self._take(event.get("text"))
         finally:
-            self._timer.cancel()
-            ending = [*self._running.values(), *self._others, *self._notices]
-            for task in ending:
+            forget()
+            tasks = [*self._session.running, *self._chores, *self._notices]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
+            if tasks:
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def wind_up(self) -> None:
+        """Take no more calls, and close the connection when those that run are answered."""
+        self._start(self._wind_up(), self._chores)
+
+    def look_after(self) -> None:
+        """See whether the connection is still used, and by one who may."""
+        self._start(self._look_after(), self._chores)
+
+    # Channel: how what is being served reaches the client.
+
+    def notify(self, method: str, params: Mapping[str, object]) -> None:
+        """Send a notification; left out where too much waits for the client already."""
+        self._say_soon(mcp.notification(method, params))
+
+    async def ask(self, request: InputRequest) -> Answer:
+        """Send a request and wait for its answer."""
+        return await self._session.ask(self._say_soon, request, timeout_sec=_ASK_SEC)
+
+    def _hear(self, change: Change) -> None:
+        if self._initialized and concerns(self._session, change):
+            self.notify(*notification_of(change))
 
     # What the client says.
 
@@ -95,14 +143,15 @@ class Conversation:
             await self._close(frames.UNSUPPORTED_DATA, "send text messages, not binary ones")
             return
         self._received.inc()
-        self._heard = self._loop.time()
+        self._heard_at = self._loop.time()
         request_id = NULL_ID
         try:
             message = mcp.read_message(text.encode())
             if isinstance(message, Reply):
+                self._session.answered(message)
                 return
             request_id = message.id or NULL_ID
-            if self._heard >= self._trusted_until:
+            if self._heard_at >= self._trusted_until:
                 await self._identify()
             self._begin(message)
         except Unauthenticated as error:
@@ -113,33 +162,31 @@ class Conversation:
             await self._say(jsonrpc.failure(request_id, error))
 
     def _begin(self, message: Message) -> None:
-        """Serve a message in a task of its own.
+        """Have a message served by a task of its own.
 
         Raises:
-            Busy: there are too many, or the server stops.
-            InvalidRequest: its id is that of another one.
+            Busy: the client has too much being served, or the process ends.
+            BadMessage: its id is that of a request that is being served.
         """
-        if message.method.startswith("notifications/"):
-            if message.method == "notifications/cancelled":
-                self._cancel(message)
+        running = self._session.running
+        if message.method == "notifications/cancelled":
+            running.cancel(message)
+        elif message.method.startswith("notifications/"):
             return
-        if self._stopping or self._gateway.draining:
-            raise Busy("this gateway is shutting down", retry_after=1.0)
-        if len(self._running) + len(self._others) >= _MAX_RUNNING:
-            raise Busy(f"{_MAX_RUNNING} calls of this connection are being served", retry_after=1.0)
-        if message.id is None:
-            self._start(self._serve(message), self._others)
-            return
-        key = mcp.read_id(message.id)
-        if key in self._running:
-            raise InvalidRequest("another request with this id is being served")
-        task = self._running[key] = self._loop.create_task(self._serve(message))
-        task.add_done_callback(lambda _: self._running.pop(key, None))
-
-    def _cancel(self, message: Message) -> None:
-        key = mcp.cancelled_id(message.params)
-        if key is not None and key in self._running:
-            self._running[key].cancel()
+        elif self._gateway.drain.begun:
+            raise Busy("this gateway is shutting down; try again", retry_after=1.0)
+        elif message.id is None:
+            if len(self._chores) < _MAX_UNASKED:
+                self._start(self._serve(message), self._chores)
+        else:
+            task = self._loop.create_task(self._serve(message))
+            try:
+                running.add(message.id, task)
+            except DynogateError as error:
+                task.cancel()
+                if isinstance(error, InvalidRequest):  # the other one's answer will have that id
+                    raise BadMessage(error.message, NULL_ID) from None
+                raise
 
     # What is done for the client.
 
@@ -150,43 +197,62 @@ class Conversation:
         except DynogateError as error:
             answer = jsonrpc.failure(request_id, error)
         except Exception:
-            log.exception("a message could not be served", method=message.method[:80])
-            answer = jsonrpc.failure(
-                request_id, InternalError("a fault in the gateway; its log has the details")
-            )
-        if message.id is None:
-            return
-        if self._notices:  # what it was told before comes before
-            await asyncio.wait(self._notices)
-        await self._say(answer)
+            log.exception("message could not be served", method=message.method[:80])
+            fault = InternalError("a fault in the gateway; its log has the details")
+            answer = jsonrpc.failure(request_id, fault)
+        if message.id is not None:
+            if self._notices:  # what it was told before comes before
+                await asyncio.wait(self._notices)
+            await self._say(answer)
 
     async def _result(self, message: Message) -> bytes:
-        tool = self._gateway.registry.get(message.method)
+        method = message.method
+        if "/" in method or method in _SESSION_METHODS:
+            return await self._router.answer(self._request(message))
+        tool = self._gateway.registry.get(method)
         if tool is None:
-            raise MethodNotFound(f"no tool is called {message.method[:200]!r}")
+            registry = self._gateway.registry
+            raise MethodNotFound(f"no tool is called {method[:200]!r}: {registry.suggest(method)}")
         return await self._call(tool, message)
 
+    def _request(self, message: Message) -> Request:
+        if message.read_head().meta.protocol_version is msgspec.UNSET:
+            if message.method == "initialize":
+                self._initialized = True
+            version = self._session.version
+            return Request(message, self._caller, TRANSPORT, version, self, self._session)
+        version = mcp.alone_version(message)
+        if version != MODERN:
+            raise mcp.unsupported(version)
+        return Request(message, self._caller, TRANSPORT, MODERN, self)
+
     async def _call(self, tool: Tool, message: Message) -> bytes:
-        arguments, client_id, _ = jsonrpc.named_arguments(message.params)
+        arguments, client_id, meta = jsonrpc.named_arguments(message.params)
+        if meta is not None:
+            message.head = Params(meta=mcp.read_meta(meta))
+        request = Request(message, self._caller, TRANSPORT, self._session.version, self)
         return await self._gateway.call(
-            tool, arguments, self._caller, TRANSPORT, client_id=client_id
+            tool,
+            arguments,
+            self._caller,
+            TRANSPORT,
+            client_id=client_id,
+            progress=request.progress(),
         )
 
     # What is told to the client.
 
     async def _say(self, data: bytes) -> None:
         self._sent.inc()
-        with contextlib.suppress(OSError):  # it has gone; the loop hears of it
+        with contextlib.suppress(OSError):  # it has gone, and `hold` hears of it
             await self._send({"type": "websocket.send", "text": data.decode()})
 
     def _say_soon(self, data: bytes) -> None:
-        """Send without waiting; left out where too much waits already."""
         if len(self._notices) < _MAX_NOTICES:
             self._start(self._say(data), self._notices)
 
     async def _close(self, code: int, reason: str) -> None:
-        with contextlib.suppress(OSError):
-            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
     def _start(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
         task = self._loop.create_task(work)
@@ -200,17 +266,9 @@ class Conversation:
         self._caller = await self._gateway.identify(self._scope)
         self._trusted_until = self._loop.time() + _TRUSTED_SEC
 
-    def _look_soon(self) -> None:
-        idle_sec = self._gateway.settings.socket_idle_timeout_sec
-        self._timer = self._loop.call_later(min(idle_sec, _LOOK_SEC), self._look)
-
-    def _look(self) -> None:
-        self._start(self._look_after(), self._others)
-        self._look_soon()
-
     async def _look_after(self) -> None:
         idle_sec = self._gateway.settings.socket_idle_timeout_sec
-        if not self._running and self._loop.time() - self._heard >= idle_sec:
+        if not len(self._session.running) and self._loop.time() - self._heard_at >= idle_sec:
             await self._close(frames.GOING_AWAY, f"nothing was said for {idle_sec:g} s")
             return
         try:
@@ -218,11 +276,9 @@ class Conversation:
         except Unauthenticated as error:
             await self._close(frames.POLICY_VIOLATION, error.message)
         except DynogateError as error:
-            log.warning("could not look at a credential again", problem=error.message)
+            log.warning("a credential could not be looked at again", problem=error.message)
 
-    async def _finish(self) -> None:
-        """Let what runs come to its end, and close."""
-        self._stopping = True
-        while self._running:
-            await asyncio.wait(self._running.values())
+    async def _wind_up(self) -> None:
+        while under_way := [*self._session.running]:
+            await asyncio.wait(under_way)
         await self._close(frames.SERVICE_RESTART, "the server stops")

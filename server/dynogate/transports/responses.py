@@ -4,7 +4,15 @@ import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from dynogate.errors import Busy, DynogateError, InsufficientScope, RateLimited, Unauthenticated
+from dynogate.errors import (
+    Busy,
+    DynogateError,
+    InsufficientScope,
+    InvalidParams,
+    MethodNotAllowed,
+    RateLimited,
+    Unauthenticated,
+)
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -21,13 +29,25 @@ async def send_json(send: Send, status: int, body: bytes, headers: Headers | Non
     await send({"type": "http.response.body", "body": body})
 
 
+def status_of(error: DynogateError) -> int:
+    """The HTTP status of ``error`` where MCP is spoken.
+
+    That of its class, but that bad params are always 400: 404 with a JSON-RPC error says that a
+    method is not there (MCP 2026-07-28, ``basic/transports/streamable-http``).
+    """
+    return 400 if error.code == InvalidParams.code else error.status
+
+
 def error_headers(error: DynogateError) -> Headers:
     """What an error says in headers, besides its status.
 
     ``Retry-After`` in whole seconds where it knows when to come back, and which limit was reached
     (draft-ietf-httpapi-ratelimit-headers-11); ``WWW-Authenticate`` where another credential would
-    help (RFC 6750, section 3; RFC 9728, section 5.1).
+    help (RFC 6750, section 3; RFC 9728, section 5.1); ``Allow`` where another method would
+    (RFC 9110, section 15.5.6).
     """
+    if isinstance(error, MethodNotAllowed):
+        return [(b"allow", ", ".join(error.allowed).encode())]
     if isinstance(error, Busy):
         seconds = str(max(1, math.ceil(error.retry_after)))
         headers = [(b"retry-after", seconds.encode())]

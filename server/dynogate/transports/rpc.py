@@ -5,36 +5,28 @@ or ``tools/call`` with ``{name, arguments}``. A failed tool is a JSON-RPC error 
 and a result with ``isError`` for ``tools/call``, as MCP has it.
 """
 
-import asyncio
-from collections.abc import Awaitable, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from dynogate.errors import (
-    Busy,
     ClientGone,
     DynogateError,
-    InsufficientScope,
-    InternalError,
     MethodNotFound,
-    StoreUnavailable,
     UnknownTool,
 )
 from dynogate.gateway import Gateway
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
+from dynogate.tools.dispatch import NOT_THE_TOOL
 from dynogate.tools.registry import Tool
+from dynogate.transports.connected import while_connected
 from dynogate.transports.responses import Headers, Send, error_headers, send_json
 from dynogate.wire import jsonrpc
 from dynogate.wire.results import tool_failure
 
-T = TypeVar("T")
-
 TRANSPORT = "rpc"
 Message = jsonrpc.Request | jsonrpc.BadRequest
-
-# Told as protocol errors even to tools/call: the gateway could not serve, the tool did not fail.
-_NOT_THE_TOOL = (Busy, StoreUnavailable, InternalError, UnknownTool, InsufficientScope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +60,10 @@ class RpcEndpoint:
         body = await gateway.body.read(scope["headers"], receive)
         message = jsonrpc.parse(body, max_batch=gateway.settings.max_batch)
         if isinstance(message, list):
-            return await _while_connected(self._batch(message, caller), receive)
+            return await while_connected(self._batch(message, caller), receive)
         if self._is_quick(message):
             return await self._single(message, caller)
-        return await _while_connected(self._single(message, caller), receive)
+        return await while_connected(self._single(message, caller), receive)
 
     def _is_quick(self, message: Message) -> bool:
         """Whether the call is over before a client could hang up: then nobody needs to watch."""
@@ -108,7 +100,7 @@ class RpcEndpoint:
         tool = self._tool(name, UnknownTool)
         try:
             return await self._gateway.call(tool, arguments, caller, TRANSPORT)
-        except _NOT_THE_TOOL:
+        except NOT_THE_TOOL:
             raise
         except DynogateError as error:
             return tool_failure(error)
@@ -127,27 +119,3 @@ def _failed(request_id: jsonrpc.Raw, error: DynogateError) -> Answer:
 
 def _accepted() -> Answer:
     return Answer(202, b"", [])
-
-
-async def _while_connected(work: Awaitable[T], receive: Receive) -> T:
-    """Do ``work`` unless the client goes away first; then cancel it.
-
-    Raises:
-        ClientGone: the client closed the connection.
-    """
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientGone("the client went away; its call was cancelled")
-    finally:
-        for each in (task, watch):
-            each.cancel()
-        await asyncio.gather(task, watch, return_exceptions=True)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue

@@ -10,7 +10,7 @@ from typing import Any
 
 from dynogate.errors import Busy
 from dynogate.gateway import Gateway
-from dynogate.guards.caller import Caller
+from dynogate.mcp.router import Router
 from dynogate.settings import Settings
 from dynogate.transports.conversation import Conversation
 from dynogate.transports.responses import Send
@@ -27,9 +27,10 @@ _RETRY_SEC = 5.0
 class WebSocketEndpoint:
     """The ASGI application behind ``/ws``."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, router: Router) -> None:
         settings = gateway.settings
         self._gateway = gateway
+        self._router = router
         self._places = Places(settings.max_sockets, settings.max_sockets_per_client)
         self._rules = Rules(_limits(settings))
         self._open = Rounds(
@@ -56,7 +57,7 @@ class WebSocketEndpoint:
             await send(
                 {"type": "websocket.accept", "subprotocol": subprotocol, "rules": self._rules}
             )
-            conversation = Conversation(self._gateway, caller, scope, receive, send)
+            conversation = Conversation(self._gateway, self._router, caller, scope, receive, send)
             self._open.add(conversation)
             try:
                 code = await conversation.hold()

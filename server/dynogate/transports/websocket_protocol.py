@@ -2,8 +2,8 @@
 
 uvicorn's own class answers pings of a client that never reads without bound, keeps empty fragments
 without bound, and waits for ever to close on a client that stopped reading; and it costs twice the
-CPU time a message. This one speaks plain ASGI to the app, but that ``websocket.accept`` takes ``rules``, the :class:`Rules`
-of the connection.
+CPU time a message. This one speaks plain ASGI to the app, but that ``websocket.accept`` takes
+``rules``, the :class:`Rules` of the connection.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dynogate.errors import HeaderMismatch
-from dynogate.wire.mcp import Message
+from dynogate.wire.mcp import LEGACY, MODERN, Message, alone_version, unsupported
 
 _PARAM = b"mcp-param-"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110, 5.6.2
@@ -79,17 +79,29 @@ def accepts(headers: McpHeaders, media_type: str) -> bool:
     return not wanted.isdisjoint((media_type, f"{kind}/*", "*/*"))
 
 
-def check_standard(headers: McpHeaders, message: Message, version: str) -> None:
-    """Compare the headers that every modern request has with its body.
+def claims_to_stand_alone(headers: McpHeaders, message: Message) -> bool:
+    """Whether a request is of the modern era, by its ``_meta`` or its version header.
 
-    Args:
-        version: what the body's ``_meta`` says.
+    What is of neither era is told so by :func:`check_alone`.
+    """
+    if message.head.meta.protocol_version is not msgspec.UNSET:
+        return True
+    return headers.version is not None and headers.version not in LEGACY
+
+
+def check_alone(headers: McpHeaders, message: Message) -> None:
+    """See that a modern request has all that it needs, and its headers say what its body says.
 
     Raises:
-        HeaderMismatch: one is missing or differs.
+        InvalidParams: ``_meta`` lacks something.
+        HeaderMismatch: a header is missing or differs.
+        UnsupportedVersion: the version is not one of requests that stand alone.
     """
+    version = alone_version(message)
     if headers.version != version:
         raise _differs("MCP-Protocol-Version", headers.version, version)
+    if version != MODERN:
+        raise unsupported(version)
     if headers.method != message.method:
         raise _differs("Mcp-Method", headers.method, message.method)
     member = _NAMED.get(message.method)

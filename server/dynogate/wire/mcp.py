@@ -29,6 +29,8 @@ LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "a
 LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 """Least severe first (RFC 5424)."""
 
+MAX_ID_BYTES = 256
+
 _UNSET = msgspec.UNSET
 _Unset = msgspec.UnsetType
 
@@ -58,24 +60,46 @@ class Params(msgspec.Struct, frozen=True):
     uri: str | _Unset = _UNSET
     arguments: Raw | _Unset = _UNSET
 
+    def arguments_object(self) -> bytes:
+        """The arguments of ``tools/call`` as JSON, ``{}`` where there are none.
+
+        Raises:
+            InvalidParams: they are something else than an object.
+        """
+        arguments = b"{}" if self.arguments is _UNSET else bytes(self.arguments)
+        if arguments[:1] != b"{":
+            raise InvalidParams("tools/call: 'arguments' must be an object")
+        return arguments
+
 
 NO_PARAMS = Params()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct):
     """A request (it has an id) or a notification (it has none).
 
     Attributes:
         id: the raw JSON of the id, echoed as it came.
         params: the raw JSON of the params, ``{}`` where there are none.
-        head: what of the params was read already.
+        head: what every request may have in its params, once :meth:`read_head` has read it.
     """
 
     id: Raw | None
     method: str
     params: bytes
-    head: Params
+    head: Params = NO_PARAMS
+
+    def read_head(self) -> Params:
+        """Read what every request may have in its params.
+
+        Raises:
+            InvalidParams: a member of them has the wrong type.
+        """
+        try:
+            self.head = _params.decode(self.params)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidParams(f"'params': {error}") from None
+        return self.head
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +130,8 @@ class _Envelope(msgspec.Struct):
 
 _envelope = msgspec.json.Decoder(_Envelope)
 _string = msgspec.json.Decoder(str)
-_id = msgspec.json.Decoder(str | int)
 _params = msgspec.json.Decoder(Params)
+_meta = msgspec.json.Decoder(Meta)
 _encoder = msgspec.json.Encoder()
 
 
@@ -142,14 +166,12 @@ def read_message(body: bytes) -> Message | Reply:
     params = bytes(envelope.params)
     if params[:1] != b"{":
         raise _bad("'params' must be an object", request_id)
-    return Message(request_id, method, params, NO_PARAMS)
+    return Message(request_id, method, params)
 
 
 def _valid_id(raw: Raw) -> Raw:
-    data = bytes(raw)
-    if data[:1] == b'"' or data.removeprefix(b"-").isdigit():
-        return raw.copy()
-    raise InvalidRequest("'id' must be a string or an integer")
+    read_id(raw)
+    return raw.copy()
 
 
 def _bad(problem: str, request_id: Raw | None) -> InvalidRequest:
@@ -169,43 +191,45 @@ def _reply(envelope: _Envelope, request_id: Raw | None) -> Reply:
 
 
 def read_id(raw: Raw) -> str | int:
-    """An id as a value that can be looked up."""
-    value: str | int = _id.decode(raw)
-    return value
-
-
-def read_head(params: bytes) -> Params:
-    """What every request may have in its params.
+    """An id as a value that can be looked up.
 
     Raises:
-        InvalidParams: a member of them has the wrong type.
+        InvalidRequest: it is none, or a long one.
+    """
+    data = bytes(raw)
+    if len(data) > MAX_ID_BYTES:
+        raise InvalidRequest(f"'id' is longer than {MAX_ID_BYTES} bytes")
+    try:
+        return _string.decode(data) if data[:1] == b'"' else int(data)
+    except (msgspec.DecodeError, ValueError):
+        raise InvalidRequest("'id' must be a string or an integer") from None
+
+
+def read_meta(raw: Raw) -> Meta:
+    """What is read of a ``_meta`` that stands beside a tool's own arguments.
+
+    Raises:
+        InvalidParams: it is none.
     """
     try:
-        return _params.decode(params)
+        return _meta.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidParams(f"'params': {error}") from None
+        raise InvalidParams(f"'_meta': {error}") from None
 
 
-class _Cancelled(msgspec.Struct, rename="camel"):
-    request_id: str | int
-
-
-def cancelled_id(params: bytes) -> str | int | None:
-    """Which request ``notifications/cancelled`` means; None where it does not say."""
-    try:
-        return msgspec.json.decode(params, type=_Cancelled).request_id
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
-def check_version(version: str) -> None:
-    """Let through the version of requests that stand alone.
+def alone_version(message: Message) -> str:
+    """The version that a request which stands alone says it is of.
 
     Raises:
-        UnsupportedVersion: it is not one.
+        InvalidParams: ``_meta`` lacks something.
     """
-    if version != MODERN:
-        raise unsupported(version)
+    meta = message.head.meta
+    if meta.protocol_version is _UNSET or meta.client_capabilities is _UNSET:
+        raise InvalidParams(
+            f"{message.method[:80]}: 'params' must have '_meta' with the members "
+            f"'{_PREFIX}protocolVersion' and '{_PREFIX}clientCapabilities'"
+        )
+    return meta.protocol_version
 
 
 def unsupported(version: str) -> UnsupportedVersion:
@@ -251,8 +275,8 @@ class Decoration:
         if ttl_ms is not None:
             members |= {"ttlMs": ttl_ms, "cacheScope": scope}
         members["_meta"] = {SERVER_INFO: server_info}
-        self._alone = _encoder.encode(members)
-        self._before = self._alone[:-1] + b","
+        self._alone: bytes = _encoder.encode(members)
+        self._before: bytes = self._alone[:-1] + b","
 
     def __call__(self, result: bytes) -> bytes:
         """``result`` (a JSON object without those members) with them."""

@@ -1,0 +1,109 @@
+"""Messages on their way to one client as server-sent events, kept within bounds."""
+
+import asyncio
+from collections import deque
+
+from dynogate.transports.responses import Headers, Send
+from dynogate.wire import sse
+
+KEEP_ALIVE_SEC = 15.0
+MAX_EVENTS = 256
+MAX_BYTES = 2**20
+
+_HEADERS: Headers = [
+    (b"content-type", sse.CONTENT_TYPE),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Stream:
+    """A sequence of messages that ends; the oldest are forgotten where nobody reads them.
+
+    Args:
+        name: makes the ids of events, so that a reader can come back; None where it cannot.
+        max_bytes: of messages kept, besides the newest.
+    """
+
+    __slots__ = ("_bytes", "_events", "_max_bytes", "_news", "ended", "last", "name")
+
+    def __init__(self, name: str | None = None, *, max_bytes: int = MAX_BYTES) -> None:
+        self.name = name
+        self.last = 0
+        self.ended = False
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._events: deque[tuple[int, bytes]] = deque()
+        self._news = asyncio.Event()
+
+    def put(self, message: bytes) -> None:
+        """Send ``message``; does nothing once the stream has ended. Never waits."""
+        if self.ended:
+            return
+        self.last += 1
+        self._events.append((self.last, message))
+        self._bytes += len(message)
+        while len(self._events) > MAX_EVENTS or (
+            self._bytes > self._max_bytes and len(self._events) > 1
+        ):
+            self._bytes -= len(self._events.popleft()[1])
+        self._news.set()
+
+    def end(self) -> None:
+        """Send nothing after this."""
+        self.ended = True
+        self._news.set()
+
+    async def more(self, after: int, timeout_sec: float | None) -> bool:
+        """Wait until there are messages after number ``after``, or never will be.
+
+        Returns:
+            False where ``timeout_sec`` passed before; None waits for ever.
+        """
+        while self.last <= after and not self.ended:
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), timeout_sec)
+            except TimeoutError:
+                return False
+        return True
+
+    def events(self, after: int) -> bytes:
+        """The kept messages after number ``after``, as server-sent events."""
+        return b"".join(
+            sse.event(message, self.event_id(number))
+            for number, message in self._events
+            if number > after
+        )
+
+    def event_id(self, number: int) -> str | None:
+        """The id of the event with this number; None where the stream cannot be resumed."""
+        return None if self.name is None else f"{self.name}.{number}"
+
+
+async def send_stream(
+    stream: Stream,
+    send: Send,
+    *,
+    after: int = 0,
+    first: bytes = b"",
+    headers: Headers | None = None,
+) -> None:
+    """Send what ``stream`` has after number ``after``, and what comes, until it ends.
+
+    Args:
+        first: an event to begin with.
+    """
+    head = _HEADERS if headers is None else [*_HEADERS, *headers]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    if first:
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+    while True:
+        is_news = await stream.more(after, KEEP_ALIVE_SEC)
+        last = stream.last
+        body = stream.events(after) if is_news else sse.KEEP_ALIVE
+        if stream.ended and last == stream.last:
+            await send({"type": "http.response.body", "body": body})
+            return
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        after = last

@@ -1,0 +1,80 @@
+"""Speaks MCP to a gateway by hand, so that tests can say things that no client would."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+PREFIX = "io.modelcontextprotocol/"
+MODERN = "2026-07-28"
+BOTH = "application/json, text/event-stream"
+
+
+def meta(**more: object) -> dict[str, object]:
+    return {PREFIX + "protocolVersion": MODERN, PREFIX + "clientCapabilities": {}, **more}
+
+
+def message(method: str, params: object = None, request_id: object = 1) -> dict[str, object]:
+    body: dict[str, object] = {"jsonrpc": "2.0", "method": method}
+    if request_id is not None:
+        body["id"] = request_id
+    if params is not None:
+        body["params"] = params
+    return body
+
+
+def events(text: str) -> list[Any]:
+    """The messages of server-sent events."""
+    return [
+        json.loads(line.removeprefix("data: "))
+        for line in text.splitlines()
+        if line.startswith("data: ")
+    ]
+
+
+@dataclass
+class Speaker:
+    """One client without a memory."""
+
+    url: str
+    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
+
+    def headers(self, method: str, params: dict[str, Any], **headers: str) -> dict[str, str]:
+        head = {"accept": BOTH, "mcp-protocol-version": MODERN, "mcp-method": method}
+        name = params.get("uri") if method == "resources/read" else params.get("name")
+        if isinstance(name, str):
+            head["mcp-name"] = name
+        return head | {key.replace("_", "-"): value for key, value in headers.items()}
+
+    def post(self, method: str, params: dict[str, Any] | None = None, **headers: str) -> Any:
+        """Send a modern request; the HTTP response."""
+        params = {"_meta": meta(), **(params or {})}
+        head = self.headers(method, params, **headers)
+        return self.client.post(self.url, json=message(method, params), headers=head)
+
+    def result(self, method: str, params: dict[str, Any] | None = None) -> Any:
+        """The result of a modern request that must succeed."""
+        answer = self.post(method, params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["result"]
+
+    def error(self, method: str, params: dict[str, Any] | None = None, **headers: str) -> Any:
+        """Status and code of a modern request that must fail."""
+        answer = self.post(method, params, **headers)
+        return answer.status_code, answer.json()["error"]["code"]
+
+    @contextmanager
+    def listening(self, method: str, params: dict[str, Any]) -> Iterator[Iterator[Any]]:
+        """A modern request answered by a stream: its messages as they come."""
+        params = {"_meta": meta(), **params}
+        with self.client.stream(
+            "POST",
+            self.url,
+            json=message(method, params),
+            headers=self.headers(method, params),
+        ) as answer:
+            assert answer.headers["content-type"] == "text/event-stream"
+            yield (found for line in answer.iter_lines() for found in events(line))
