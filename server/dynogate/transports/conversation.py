@@ -7,9 +7,8 @@ answered as they are done. What a client still waits for is cancelled when it go
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
@@ -23,28 +22,40 @@ from dynogate.errors import (
 )
 from dynogate.gateway import Gateway
 from dynogate.guards.caller import Caller
-from dynogate.mcp.exchange import Request
+from dynogate.mcp.exchange import NO_CHANNEL, Request
 from dynogate.mcp.listening import concerns, notification_of
 from dynogate.mcp.router import Router
+from dynogate.mcp.running import Running
 from dynogate.mcp.session import Session
 from dynogate.telemetry.logs import get_logger
 from dynogate.tools.changes import Change
 from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.tools.registry import Tool
-from dynogate.transports.responses import Send
+from dynogate.transports.websocket_protocol import WebSocketProtocol
 from dynogate.wire import frames, jsonrpc, mcp
+from dynogate.wire.frames import Closing
 from dynogate.wire.jsonrpc import NULL_ID
-from dynogate.wire.mcp import MODERN, BadMessage, Message, Params, Reply
+from dynogate.wire.mcp import ASSUMED_VERSION, MODERN, BadMessage, Message, Params
 
 log = get_logger(__name__)
 
 TRANSPORT = "ws"
 
-_MAX_NOTICES = 64  # what is told besides answers, and waits for a slow reader
-_MAX_UNASKED = 16  # calls without an id
+_MAX_RUNNING = 64
 _TRUSTED_SEC = 3.0  # as long as an answer of the store about a key is believed
 _ASK_SEC = 300.0  # a person may have to answer
+_WHO = frozenset({b"host", b"origin", b"authorization", b"x-api-key"})
 _SESSION_METHODS = frozenset({"initialize", "ping"})  # no tool can take these names from MCP
+
+
+class Register(Protocol):
+    """Who knows all open connections."""
+
+    def joined(self, conversation: "Conversation") -> None:
+        """One was opened."""
+
+    def left(self, conversation: "Conversation", code: int) -> None:
+        """One has ended, with this close code."""
 
 
 class Conversation:
@@ -52,24 +63,27 @@ class Conversation:
 
     Args:
         scope: what the caller was identified by; they are asked again while the connection lasts.
+
+    Attributes:
+        share: whose connection it counts as.
     """
 
     __slots__ = (
         "_caller",
-        "_chores",
+        "_forget",
         "_gateway",
         "_heard_at",
-        "_initialized",
         "_loop",
-        "_notices",
-        "_receive",
         "_received",
+        "_register",
         "_router",
+        "_running",
         "_scope",
-        "_send",
         "_sent",
         "_session",
+        "_socket",
         "_trusted_until",
+        "share",
     )
 
     def __init__(
@@ -78,88 +92,102 @@ class Conversation:
         router: Router,
         caller: Caller,
         scope: Mapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Send,
+        register: Register,
     ) -> None:
         self._gateway = gateway
         self._router = router
+        self.share = caller.share
         self._caller = caller
-        self._scope = scope
-        self._receive = receive
-        self._send = send
+        self._scope = _shown(scope)
+        self._register = register
+        self._socket: WebSocketProtocol
         self._loop = asyncio.get_running_loop()
-        self._session = Session()
-        self._initialized = False
-        self._notices: set[asyncio.Task[None]] = set()
-        self._chores: set[asyncio.Task[None]] = set()
+        self._running = Running(_MAX_RUNNING)
+        self._session: Session | None = None
+        self._forget: Callable[[], None] | None = None
         self._heard_at = self._loop.time()
         self._trusted_until = self._heard_at + _TRUSTED_SEC
         self._received = gateway.metrics.messages[("in",)]
         self._sent = gateway.metrics.messages[("out",)]
 
-    async def hold(self) -> int:
-        """Take part until the connection ends; the code it was closed with."""
-        forget = self._gateway.changes.listen(self._hear)
+    # What the connection tells.
+
+    def opened(self, socket: WebSocketProtocol) -> None:
+        """From now on the client can be talked to."""
+        self._socket = socket
+        self._register.joined(self)
+
+    def ended(self, closing: Closing) -> None:
+        """The client has gone: nothing goes on for it."""
+        if self._forget is not None:
+            self._forget()
+        self._running.cancel_all()
+        self._register.left(self, closing.code)
+
+    # What the register asks for.
+
+    async def wind_up(self) -> None:
+        """Wait for the calls that run (no more are taken), and close the connection."""
+        while running := [*self._running]:
+            await asyncio.wait(running)
+        self._socket.close(frames.SERVICE_RESTART, "the server stops")
+
+    async def look_after(self) -> None:
+        """Close the connection where nobody uses it, or one who may no more."""
+        idle_sec = self._gateway.settings.socket_idle_timeout_sec
+        if not len(self._running) and self._loop.time() - self._heard_at >= idle_sec:
+            self._socket.close(frames.GOING_AWAY, f"nothing was said for {idle_sec:g} s")
+            return
         try:
-            while True:
-                event = await self._receive()
-                if event["type"] != "websocket.receive":
-                    return int(event["code"])
-                await self._take(event.get("text"))
-        finally:
-            forget()
-            tasks = [*self._session.running, *self._chores, *self._notices]
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                await asyncio.gather(*tasks, return_exceptions=True)
+            await self._identify()
+        except Unauthenticated as error:
+            self._socket.close(frames.POLICY_VIOLATION, error.message)
+        except DynogateError as error:
+            log.warning("a credential could not be looked at again", problem=error.message)
 
-    def wind_up(self) -> None:
-        """Take no more calls, and close the connection when those that run are answered."""
-        self._start(self._wind_up(), self._chores)
-
-    def look_after(self) -> None:
-        """See whether the connection is still used, and by one who may."""
-        self._start(self._look_after(), self._chores)
+    async def _identify(self) -> None:
+        """See that the caller may still be here: keys are revoked, and tokens expire."""
+        self._caller = await self._gateway.identify(self._scope)
+        self._trusted_until = self._loop.time() + _TRUSTED_SEC
 
     # Channel: how what is being served reaches the client.
 
     def notify(self, method: str, params: Mapping[str, object]) -> None:
         """Send a notification; left out where too much waits for the client already."""
-        self._say_soon(mcp.notification(method, params))
+        self._tell(mcp.notification(method, params))
 
     async def ask(self, request: InputRequest) -> Answer:
         """Send a request and wait for its answer."""
-        return await self._session.ask(self._say_soon, request, timeout_sec=_ASK_SEC)
+        if self._session is None:
+            return await NO_CHANNEL.ask(request)
+        return await self._session.ask(self._tell, request, timeout_sec=_ASK_SEC)
+
+    def _tell(self, data: bytes) -> None:
+        self._sent.inc()
+        self._socket.send(data)
 
     def _hear(self, change: Change) -> None:
-        if self._initialized and concerns(self._session, change):
+        if self._session is not None and concerns(self._session, change):
             self.notify(*notification_of(change))
 
     # What the client says.
 
-    async def _take(self, text: str | None) -> None:
-        if text is None:
-            await self._close(frames.UNSUPPORTED_DATA, "send text messages, not binary ones")
-            return
+    def received(self, message: bytes) -> None:
+        """Answer one message, now or later."""
         self._received.inc()
         self._heard_at = self._loop.time()
-        request_id = NULL_ID
+        request_id = NULL_ID  # of an answer to what has none
         try:
-            message = mcp.read_message(text.encode())
-            if isinstance(message, Reply):
-                self._session.answered(message)
-                return
-            request_id = message.id or NULL_ID
-            if self._heard_at >= self._trusted_until:
-                await self._identify()
-            self._begin(message)
-        except Unauthenticated as error:
-            await self._close(frames.POLICY_VIOLATION, error.message)
+            read = mcp.read_message(message)
+            if isinstance(read, Message):
+                request_id = read.id or NULL_ID
+                self._begin(read)
+            elif self._session is not None:
+                self._session.answered(read)
         except BadMessage as error:
-            await self._say(jsonrpc.failure(error.request_id, error))
+            self._tell(jsonrpc.failure(error.request_id, error))
         except DynogateError as error:
-            await self._say(jsonrpc.failure(request_id, error))
+            self._tell(jsonrpc.failure(request_id, error))
 
     def _begin(self, message: Message) -> None:
         """Have a message served by a task of its own.
@@ -168,32 +196,33 @@ class Conversation:
             Busy: the client has too much being served, or the process ends.
             BadMessage: its id is that of a request that is being served.
         """
-        running = self._session.running
-        if message.method == "notifications/cancelled":
-            running.cancel(message)
-        elif message.method.startswith("notifications/"):
+        if message.method.startswith("notifications/"):
+            if message.method == "notifications/cancelled":
+                self._running.cancel(message)
             return
-        elif self._gateway.drain.begun:
+        if self._gateway.drain.begun:
             raise Busy("this gateway is shutting down; try again", retry_after=1.0)
-        elif message.id is None:
-            if len(self._chores) < _MAX_UNASKED:
-                self._start(self._serve(message), self._chores)
-        else:
-            task = self._loop.create_task(self._serve(message))
-            try:
-                running.add(message.id, task)
-            except DynogateError as error:
-                task.cancel()
-                if isinstance(error, InvalidRequest):  # the other one's answer will have that id
-                    raise BadMessage(error.message, NULL_ID) from None
-                raise
+        task = self._loop.create_task(self._serve(message))
+        try:
+            self._running.add(message.id, task)
+        except InvalidRequest as error:  # the other one's answer will have that id
+            task.cancel()
+            raise BadMessage(error.message, NULL_ID) from None
+        except Busy:
+            task.cancel()
+            raise
 
     # What is done for the client.
 
     async def _serve(self, message: Message) -> None:
         request_id = message.id or NULL_ID
         try:
+            if self._loop.time() >= self._trusted_until:
+                await self._identify()
             answer = jsonrpc.success(request_id, await self._result(message))
+        except Unauthenticated as error:
+            self._socket.close(frames.POLICY_VIOLATION, error.message)
+            return
         except DynogateError as error:
             answer = jsonrpc.failure(request_id, error)
         except Exception:
@@ -201,9 +230,9 @@ class Conversation:
             fault = InternalError("a fault in the gateway; its log has the details")
             answer = jsonrpc.failure(request_id, fault)
         if message.id is not None:
-            if self._notices:  # what it was told before comes before
-                await asyncio.wait(self._notices)
-            await self._say(answer)
+            await self._socket.ready()
+            self._running.answered(message.id)
+            self._tell(answer)
 
     async def _result(self, message: Message) -> bytes:
         method = message.method
@@ -217,9 +246,10 @@ class Conversation:
 
     def _request(self, message: Message) -> Request:
         if message.read_head().meta.protocol_version is msgspec.UNSET:
-            if message.method == "initialize":
-                self._initialized = True
-            version = self._session.version
+            if message.method == "initialize" and self._session is None:
+                self._session = Session()
+                self._forget = self._gateway.changes.listen(self._hear)
+            version = ASSUMED_VERSION if self._session is None else self._session.version
             return Request(message, self._caller, TRANSPORT, version, self, self._session)
         version = mcp.alone_version(message)
         if version != MODERN:
@@ -230,7 +260,7 @@ class Conversation:
         arguments, client_id, meta = jsonrpc.named_arguments(message.params)
         if meta is not None:
             message.head = Params(meta=mcp.read_meta(meta))
-        request = Request(message, self._caller, TRANSPORT, self._session.version, self)
+        request = Request(message, self._caller, TRANSPORT, ASSUMED_VERSION, self)
         return await self._gateway.call(
             tool,
             arguments,
@@ -240,45 +270,8 @@ class Conversation:
             progress=request.progress(),
         )
 
-    # What is told to the client.
 
-    async def _say(self, data: bytes) -> None:
-        self._sent.inc()
-        with contextlib.suppress(OSError):  # it has gone, and `hold` hears of it
-            await self._send({"type": "websocket.send", "text": data.decode()})
-
-    def _say_soon(self, data: bytes) -> None:
-        if len(self._notices) < _MAX_NOTICES:
-            self._start(self._say(data), self._notices)
-
-    async def _close(self, code: int, reason: str) -> None:
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
-
-    def _start(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-        task = self._loop.create_task(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    # What goes on besides.
-
-    async def _identify(self) -> None:
-        """See that the caller may still be here: keys are revoked, and tokens expire."""
-        self._caller = await self._gateway.identify(self._scope)
-        self._trusted_until = self._loop.time() + _TRUSTED_SEC
-
-    async def _look_after(self) -> None:
-        idle_sec = self._gateway.settings.socket_idle_timeout_sec
-        if not len(self._session.running) and self._loop.time() - self._heard_at >= idle_sec:
-            await self._close(frames.GOING_AWAY, f"nothing was said for {idle_sec:g} s")
-            return
-        try:
-            await self._identify()
-        except Unauthenticated as error:
-            await self._close(frames.POLICY_VIOLATION, error.message)
-        except DynogateError as error:
-            log.warning("a credential could not be looked at again", problem=error.message)
-
-    async def _wind_up(self) -> None:
-        while under_way := [*self._session.running]:
-            await asyncio.wait(under_way)
-        await self._close(frames.SERVICE_RESTART, "the server stops")
+def _shown(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an ASGI scope says who is there; the rest need not be kept."""
+    headers = [header for header in scope["headers"] if header[0] in _WHO]
+    return {"headers": headers, "query_string": scope["query_string"], "client": scope["client"]}
