@@ -26,6 +26,7 @@ class HttpProtocol(HttpToolsProtocol):
         if isinstance(self.transport, JoinedWrites):
             self.transport = self.transport.unwrap()
         super().handle_websocket_upgrade()
+        del self.parser  # which holds this protocol, which nobody needs any more
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the connection out."""
