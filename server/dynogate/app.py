@@ -1,7 +1,7 @@
 """The one place where the gateway's parts are wired together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 
 from starlette.applications import Starlette
@@ -13,11 +13,14 @@ from starlette.routing import Route
 from dynogate.errors import ConfigurationError, DynogateError
 from dynogate.gateway import Gateway
 from dynogate.guards.body import BodyGuard
+from dynogate.guards.drain import Drain
+from dynogate.guards.readiness import Check, Readiness, in_thread
 from dynogate.guards.setup import build_guards, is_public
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.queue import JobQueue
-from dynogate.jobs.records import owner_is_alive
-from dynogate.jobs.sandbox import sandbox_problem
+from dynogate.jobs.records import owner_is_alive, this_owner
+from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
+from dynogate.jobs.scratch import check_room
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
@@ -26,19 +29,23 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.logs import configure, get_logger
 from dynogate.telemetry.metrics import Metrics
 from dynogate.telemetry.pulse import Pulse
+from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
 from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
-from dynogate.transports import rpc, streamable
+from dynogate.transports import rpc
+from dynogate.transports.connections import Connections
 from dynogate.transports.front import Front
+from dynogate.transports.posted import HTTP
 from dynogate.transports.probes import Probes
-from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
@@ -48,6 +55,8 @@ from dynogate.transports.websocket import WebSocketEndpoint
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
+
+_LAST_WORDS_SEC = 5.0  # for the answer that a body took too long
 
 
 def create_app() -> Starlette:
@@ -83,9 +92,17 @@ def build_app(settings: Settings) -> Starlette:
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
     records = JobTable(database)
+    tasks = TaskTable(
+        database,
+        keep_us=round(settings.task_ttl_sec * 1_000_000),
+        max_per_principal=settings.max_tasks,
+        owner_is_alive=owner_is_alive,
+    )
     metrics = Metrics(settings.run_dir)
     guards = build_guards(settings, KeyTable(database), metrics)
     changes = Changes()
+    audit = Audit(settings.audit_path)
+    drain = Drain()
     gateway = Gateway(
         settings=settings,
         registry=load_registry(settings.toolsets),
@@ -103,6 +120,7 @@ def build_app(settings: Settings) -> Starlette:
             ProfilingPolicy(
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
+                confirm_code=settings.confirm_code,
             ),
             changes,
         ),
@@ -114,45 +132,77 @@ def build_app(settings: Settings) -> Starlette:
         metrics=metrics,
         guards=guards,
         body=BodyGuard(max_bytes=settings.max_body_bytes, timeout_sec=settings.body_timeout_sec),
-        checks={"store": database.ping},
+        readiness=Readiness(
+            {
+                "store": Check(in_thread(database.ping)),
+                "sandbox": Check(in_thread(_sandbox_check(sandboxed)), every_sec=30.0),
+                "jobs": Check(in_thread(check_room)),
+                "audit": Check(audit.check),
+                **guards.checks(),
+            },
+            drain,
+        ),
+        drain=drain,
         store_figures=lambda: {
             "profiles": storage.count(),
             "size_bytes": storage.size_bytes(),
         },
         changes=changes,
-        audit=Audit(settings.audit_path),
+        audit=audit,
+        tasks=TaskRunner(tasks, this_owner(), patience_sec=settings.task_ttl_sec),
+        secret=shared_secret(database, "request_state"),
+        traces=build_traces(settings),
+    )
+
+    router = Router(gateway)
+    mcp = StreamableEndpoint(gateway, router)
+    connections = Connections(
+        highest=settings.max_connections,
+        head_sec=settings.head_timeout_sec,
+        body_sec=settings.body_timeout_sec + _LAST_WORDS_SEC,
+        read_sec=settings.read_timeout_sec,
+        max_head_bytes=settings.max_head_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        metrics=metrics,
     )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         lost = await asyncio.to_thread(records.lost, owner_is_alive)
+        lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
             sandboxed=sandboxed,
             roots=[str(root) for root in settings.roots],
             lost_jobs=lost,
+            lost_tasks=lost_tasks,
         )
-        watcher = asyncio.create_task(watch_lists(gateway))
-        pulse = Pulse(metrics)
+        watching = asyncio.create_task(watch_lists(gateway))
+        sweeping = asyncio.create_task(mcp.run())
+        pulse = Pulse(metrics, guards.beat)
+        connections.start()
         try:
             with draining_first(gateway):
-                yield
+                yield {"connections": connections}
         finally:
             gateway.drain.begin()
-            watcher.cancel()
+            watching.cancel()
+            sweeping.cancel()
             pulse.stop()
+            connections.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
+            await gateway.tasks.close()
             await guards.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()
+            if gateway.traces is not None:
+                await asyncio.to_thread(gateway.traces.close)
             metrics.close()
 
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
-    metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
-    router = Router(gateway)
-    mcp = StreamableEndpoint(gateway, router)
+    metrics.follow(metrics.connections, lambda: len(connections))
     calls = RpcEndpoint(gateway)
     sockets = WebSocketEndpoint(gateway, router)
     access = AccessLog(settings.access_log) if settings.access_log else None
@@ -160,8 +210,9 @@ def build_app(settings: Settings) -> Starlette:
         Reception(
             gateway.drain,
             metrics,
-            {"/mcp": streamable.TRANSPORT, "/mcp/tools/call": rpc.TRANSPORT},
-            access,
+            {"/mcp": HTTP, "/mcp/tools/call": rpc.TRANSPORT},
+            access=access,
+            traces=gateway.traces,
         ),
         {"/mcp": mcp, "/mcp/tools/call": calls},
         {"/ws": sockets, "/mcp": sockets},
@@ -195,6 +246,18 @@ def _sandboxed(settings: Settings) -> bool:
             "Install bubblewrap, or set DYNOGATE_SANDBOX=auto"
         )
     return problem is None
+
+
+def _sandbox_check(sandboxed: bool) -> Callable[[], str | None]:
+    def look() -> str | None:
+        if not sandboxed:
+            return "off"
+        problem = try_sandbox()
+        if problem is not None:
+            raise ConfigurationError(problem)
+        return None
+
+    return look
 
 
 def open_database(settings: Settings) -> Database:

@@ -11,6 +11,7 @@
     │   ├── UnknownTool           -32602, 404
     │   ├── InternalError         -32603, 500
     │   ├── UnknownResource       -32602, 400
+    │   │   └── UnknownResourceBefore2026  -32002, 400
     │   ├── HeaderMismatch        -32020, 400
     │   ├── MissingCapability     -32021, 400
     │   ├── UnsupportedVersion    -32022, 400
@@ -115,9 +116,15 @@ class InternalError(RequestError):
 
 
 class UnknownResource(RequestError):
-    """MCP asked for a resource or a prompt that is not there."""
+    """MCP asked for a resource, a prompt or a task that is not there."""
 
     code, status = -32602, 400
+
+
+class UnknownResourceBefore2026(UnknownResource):
+    """The same, in the words of MCP's versions before 2026-07-28 (``server/resources``)."""
+
+    code = -32002
 
 
 class HeaderMismatch(RequestError):

@@ -3,20 +3,33 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynogate.guards.body import BodyGuard
 from dynogate.guards.caller import Caller
 from dynogate.guards.chain import Guards
 from dynogate.guards.drain import Drain
+from dynogate.guards.readiness import Readiness
 from dynogate.jobs.queue import JobQueue
 from dynogate.settings import Settings
 from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.changes import Changes
-from dynogate.tools.context import DEAF, Client, Progress, Services, ToolContext, no_progress
+from dynogate.tools.context import (
+    DEAF,
+    Client,
+    Deferral,
+    Progress,
+    Services,
+    ToolContext,
+    no_progress,
+)
 from dynogate.tools.dispatch import call_tool
 from dynogate.tools.registry import Registry, Tool
+from dynogate.tools.tasks import TaskRunner
+
+if TYPE_CHECKING:
+    from dynogate.telemetry.traces import Traces
 
 
 @dataclass(slots=True)
@@ -24,10 +37,13 @@ class Gateway:
     """One process of the gateway.
 
     Attributes:
-        checks: what readiness depends on, by name; each raises a DynogateError where it fails.
+        readiness: how the things are that serving calls depends on.
         store_figures: how much the store holds, for ``/status``.
         changes: news of what clients may have asked to be told.
         audit: where calls of tools that execute are written down.
+        tasks: calls that outlive their request.
+        secret: what the processes of this gateway have in common, and nobody else.
+        traces: where spans of calls go; None while nobody wants any.
         drain: whether the process shuts down, and what is under way.
     """
 
@@ -38,12 +54,15 @@ class Gateway:
     metrics: Metrics
     guards: Guards
     body: BodyGuard
-    checks: Mapping[str, Callable[[], None]]
+    readiness: Readiness
+    drain: Drain
     store_figures: Callable[[], dict[str, int]]
     changes: Changes
     audit: Audit
+    tasks: TaskRunner
+    secret: bytes
+    traces: "Traces | None" = None
     started: float = field(default_factory=time.monotonic)
-    drain: Drain = field(default_factory=Drain)
 
     async def identify(self, scope: Mapping[str, Any]) -> Caller:
         """Who sent a request with this ASGI scope; every transport asks this first.
@@ -63,8 +82,15 @@ class Gateway:
         client_id: str | None = None,
         progress: Progress = no_progress,
         client: Client = DEAF,
+        deferral: Deferral | None = None,
+        version: str | None = None,
+        parent: Mapping[str, str] | None = None,
     ) -> bytes:
         """Run ``tool`` for ``caller``: the one way to a tool, from every transport.
+
+        Args:
+            version: of MCP, where the call is one of MCP, for traces.
+            parent: where the client's trace stands, if its message tells (W3C trace context).
 
         Returns:
             The encoded CallToolResult.
@@ -72,13 +98,19 @@ class Gateway:
         Raises:
             DynogateError: what the guards or the tool have to say.
         """
-        context = self.context(caller, client_id=client_id, progress=progress, client=client)
-        return await self.guards.run(
+        context = self.context(
+            caller, client_id=client_id, progress=progress, client=client, deferral=deferral
+        )
+        called = self.guards.run(
             tool,
             caller,
             lambda: call_tool(tool, arguments, context, self.metrics, self.audit, transport),
             client_id=client_id,
         )
+        if self.traces is None:
+            return await called
+        with self.traces.call(tool.name, transport, parent or {}, version):
+            return await called
 
     def context(
         self,
@@ -87,14 +119,16 @@ class Gateway:
         client_id: str | None = None,
         progress: Progress = no_progress,
         client: Client = DEAF,
+        deferral: Deferral | None = None,
     ) -> ToolContext:
         """What tools, and those who read resources and write prompts, are given."""
         return ToolContext(
             principal=caller.principal,
             credential=caller.credential,
-            client_id=client_id,
+            client_id=client_id or caller.client_id,
             jobs=self.jobs,
             services=self.services,
             progress=progress,
             client=client,
+            deferral=deferral,
         )

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dynogate.errors import ConfigurationError
 
 ENV_PREFIX = "DYNOGATE_"
+_LISTS = ("allowed_hosts", "toolsets", "trusted_proxies")
 _REDIS = ("redis://", "rediss://", "unix://")
 
 
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
         description="Names (comma-separated) that clients may use in the Host header besides "
         "loopback names and the bound address; `*` allows any.",
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks (comma-separated) of proxies in front of the gateway, "
+        "whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Where the embedded store lives."
     )
@@ -77,6 +83,12 @@ class Settings(BaseSettings):
     allow_code: bool = Field(
         default=False, description="Allow `profile_code` without the sandbox, too."
     )
+    confirm_code: bool = Field(
+        default=False,
+        description="Where there is no sandbox and `allow_code` is off: run code after the user "
+        "confirmed it in an MCP client that can ask. Whoever can call the gateway can bring a "
+        "client that confirms anything, so this is for gateways that only trusted people reach.",
+    )
     job_timeout_sec: float = Field(
         default=600.0,
         gt=0,
@@ -97,10 +109,33 @@ class Settings(BaseSettings):
     max_queued_jobs: int = Field(
         default=64, ge=0, description="Jobs that wait for a place; beyond it a call gets 503."
     )
+    task_ttl_sec: float = Field(
+        default=3600.0,
+        ge=1,
+        le=30 * 86_400,
+        description="Time that the result of a task (a long call that its MCP client comes back "
+        "for) is kept after its end, and that a task waits for an answer.",
+    )
+    max_tasks: int = Field(
+        default=1000,
+        ge=1,
+        description="Tasks kept for each client, running or ended; beyond it a call gets 503.",
+    )
     max_body_bytes: int = Field(
         default=4 * 2**20, ge=1024, description="Largest request body; beyond it a call gets 413."
     )
     max_batch: int = Field(default=50, ge=1, description="Calls in one JSON-RPC batch.")
+    max_head_bytes: int = Field(
+        default=32 * 2**10,
+        ge=1024,
+        description="Longest head (request line and headers); beyond it a connection gets 431.",
+    )
+    head_timeout_sec: float = Field(
+        default=10.0,
+        gt=0,
+        description="Time a client has to send a request's head, on a new connection from its "
+        "beginning.",
+    )
     body_timeout_sec: float = Field(
         default=20.0, gt=0, description="Time a client has to send its request body."
     )
@@ -120,10 +155,49 @@ class Settings(BaseSettings):
         gt=0,
         description="Silence after which a WebSocket's client is pinged; it has as long to answer.",
     )
-    socket_write_timeout_sec: float = Field(
+    read_timeout_sec: float = Field(
         default=30.0,
         gt=0,
-        description="Time a WebSocket's client may stop reading while there is more to send.",
+        description="Time a client may leave an answer unread before its connection is cut.",
+    )
+    keep_alive_sec: int = Field(
+        default=65, ge=1, description="Time an idle connection is kept for the next request."
+    )
+    max_connections: int = Field(
+        default=4096,
+        ge=1,
+        description="Open HTTP connections of each server process, fewer where it may not open as "
+        "many files; beyond it the oldest idle one is closed, or a new one gets 503.",
+    )
+    call_timeout_sec: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest that a call of a quick tool may take; beyond it the call gets 504. "
+        "A client may ask for less (`X-Request-Timeout`, in seconds).",
+    )
+    max_concurrent_calls: int = Field(
+        default=256,
+        ge=1,
+        description="Calls of quick tools that wait for something at once, in each server process; "
+        "fewer are let in where they slow each other.",
+    )
+    max_queued_calls: int = Field(
+        default=256,
+        ge=0,
+        description="Calls of quick tools that may wait to be let in, for a second at most; beyond "
+        "it a call gets 503.",
+    )
+    max_concurrent_per_client: int = Field(
+        default=20,
+        ge=1,
+        description="Calls that one caller may have under way, quick and costly ones apart, in "
+        "each server process; beyond it a call gets 429.",
+    )
+    shed_lag_sec: float = Field(
+        default=0.25,
+        gt=0,
+        description="How late the event loop may be; while it is later, a growing part of all "
+        "calls gets 503.",
     )
     shutdown_grace_sec: float = Field(
         default=10.0, ge=0, description="Time in-flight calls have to finish at shutdown."
@@ -134,6 +208,12 @@ class Settings(BaseSettings):
         le=1.0,
         description="Share of requests that are logged one by one: 0 none, 1 all, 0.01 one in a "
         "hundred. Above 0, every answer with status 500 or more is logged.",
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to; "
+        "default: `OTEL_EXPORTER_OTLP_ENDPOINT`, and no traces without that. Needs the extra "
+        "`otel`.",
     )
     audit_file: Path | None = Field(
         default=None,
@@ -177,6 +257,25 @@ class Settings(BaseSettings):
         "rate limits of all of them; `dynogate serve` makes one of its own, another process "
         "manager must name one.",
     )
+    max_sessions: int = Field(
+        default=10_000,
+        ge=1,
+        description="MCP sessions (of clients before 2026-07-28) in each server process.",
+    )
+    max_sessions_per_client: int = Field(
+        default=2_000,
+        ge=1,
+        description="MCP sessions of one principal; beyond it, its oldest idle one ends.",
+    )
+    session_idle_sec: float = Field(
+        default=1_800.0, gt=0, description="Time without use after which an MCP session ends."
+    )
+    client_answer_timeout_sec: float = Field(
+        default=300.0,
+        gt=0,
+        description="Time an MCP client has to answer what a tool asks it (elicitation, sampling, "
+        "roots) in a session.",
+    )
     toolsets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Further toolsets to load (`package.module:attribute`, comma-separated), "
@@ -189,7 +288,7 @@ class Settings(BaseSettings):
         default="auto", description="`auto` is console on a terminal and JSON elsewhere."
     )
 
-    @field_validator("allowed_hosts", "toolsets", mode="before")
+    @field_validator(*_LISTS, mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -232,7 +331,12 @@ class Settings(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes to read back."""
-        joiner = {"roots": os.pathsep, "allowed_hosts": ",", "toolsets": ","}
+        joiner = {
+            "roots": os.pathsep,
+            "allowed_hosts": ",",
+            "toolsets": ",",
+            "trusted_proxies": ",",
+        }
         env: dict[str, str] = {}
         for name, value in self:
             if value is None:

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, PrivateAttr
 
 from dynogate.errors import MissingCapability, ToolError
+from dynogate.tools.changes import Changes, ListChanged
 from dynogate.tools.context import ToolContext
 from dynogate.tools.inputs import ROOTS, Answer, InputRequest, accepted, completion, form
 from dynogate.tools.prompts import PromptMessage, user_text
@@ -218,6 +219,20 @@ async def test_reconnection(ctx: ToolContext) -> Said:
     await asyncio.sleep(0.2)
     ctx.client.log("info", "After reconnect")
     return Said(said="Reconnection test completed")
+
+
+@toolset.tool(scope="tools:read", annotations=READ)
+async def test_trigger_tool_change(ctx: ToolContext) -> Said:
+    """Announce that the list of tools changed."""
+    ctx.services.get(Changes).announce(ListChanged("tools"))
+    return Said(said="tool list changed")
+
+
+@toolset.tool(scope="tools:read", annotations=READ)
+async def test_trigger_prompt_change(ctx: ToolContext) -> Said:
+    """Announce that the list of prompts changed."""
+    ctx.services.get(Changes).announce(ListChanged("prompts"))
+    return Said(said="prompt list changed")
 
 
 # What is asked of the client, in both eras

@@ -139,3 +139,15 @@ def test_a_wrong_url_is_refused_before_starting(tmp_path: Path, url: str) -> Non
     """By its setting's name."""
     with pytest.raises(ConfigurationError, match="DYNOGATE_RATE_LIMIT_STORAGE"):
         check(load_settings(data_dir=tmp_path, rate_limit="5/second", rate_limit_storage=url))
+
+
+async def test_readiness_knows_an_outage(redis_server: RedisServer) -> None:
+    """It says what happens meanwhile; where calls are refused it says no."""
+    going_on, refusing = Ups().counts(redis_server), Ups().counts(redis_server, "closed")
+    assert await going_on.ping() == await refusing.ping() == "ok"
+    redis_server.kill()
+    assert "alone" in await going_on.ping()
+    with pytest.raises(Busy):
+        await refusing.ping()
+    await going_on.close()
+    await refusing.close()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dynogate.errors import StoreUnavailable
 from dynogate.jobs import scratch
-from dynogate.jobs.scratch import remove_tree, scratch_dir
+from dynogate.jobs.scratch import check_room, remove_tree, scratch_dir
 
 
 def test_it_is_private_and_goes_away() -> None:
@@ -111,3 +112,15 @@ def test_what_a_killed_process_left_goes_at_the_next_start(
         scratch._remove_abandoned.cache_clear()
         with scratch_dir() as second:
             assert set(tmp_path.iterdir()) == {foreign, alive, second}
+
+
+def test_room_for_jobs_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is full, or not there, is told before a job finds out."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    check_room()
+    monkeypatch.setattr("dynogate.jobs.scratch._ROOM", 1 << 60)
+    with pytest.raises(StoreUnavailable, match="MB left"):
+        check_room()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(StoreUnavailable, match="TMPDIR"):
+        check_room()

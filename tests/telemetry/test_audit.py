@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dynogate.app import build_app
-from dynogate.errors import ConfigurationError
+from dynogate.errors import ConfigurationError, StoreUnavailable
 from dynogate.settings import load_settings
 from dynogate.telemetry.audit import Audit, AuditedCall
 from tests.live import Live, in_process
@@ -115,3 +115,12 @@ def test_nothing_is_executed_while_the_audit_cannot_be_written(
     assert answer.status_code == 503
     assert "audit" in answer.json()["error"]["message"]
     assert live.result("echo", say="x")["said"] == "x"
+
+
+async def test_readiness_knows_of_the_audit(audit: Audit, path: Path) -> None:
+    """Where nothing could be executed, nothing should be sent."""
+    assert await audit.check() == "ok"
+    path.rename(path.parent.parent / "moved")
+    path.mkdir()
+    with pytest.raises(StoreUnavailable, match="audit"):
+        await audit.check()

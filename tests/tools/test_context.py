@@ -1,5 +1,4 @@
-import dataclasses
-
+import msgspec
 import pytest
 
 from dynogate.errors import Busy, MissingCapability
@@ -31,7 +30,7 @@ async def test_a_job_defers_its_call_once_it_has_room(context: ToolContext) -> N
     async def second() -> None:
         await deferring.run_job("test", lambda job: None)
 
-    deferring = dataclasses.replace(context, deferral=deferral)
+    deferring = msgspec.structs.replace(context, deferral=deferral)
 
     def work(job: JobHandle) -> str:
         happened.append("worked")

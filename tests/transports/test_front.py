@@ -25,8 +25,8 @@ async def long(_: Request) -> Response:
 @pytest.fixture(scope="module")
 def front() -> Iterator[Live]:
     routes = [Route("/call", short, methods=["POST"]), Route("/other", long, methods=["POST"])]
-    reception = Reception(Drain(), Metrics(), {"/call": "rpc"}, None)
-    with in_process(Front(reception, {"/call": short}, routes=routes)) as live:
+    reception = Reception(Drain(), Metrics(), {"/call": "rpc"})
+    with in_process(Front(reception, {"/call": short}, routes=routes), plain=True) as live:
         yield live
 
 

@@ -1,13 +1,18 @@
 """The guards in their order, the same for every transport."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dynogate.errors import DynogateError, InsufficientScope
+from dynogate.errors import Busy, DynogateError, InsufficientScope
+from dynogate.guards.admission import Admission
 from dynogate.guards.authentication import Authenticator
 from dynogate.guards.caller import Caller
 from dynogate.guards.origin import OriginGuard
 from dynogate.guards.rate_limit import RateLimit
+from dynogate.guards.readiness import Check
+from dynogate.guards.shedding import Shedder
+from dynogate.guards.wishes import with_wishes
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.registry import Scope, Tool
 
@@ -17,16 +22,42 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What one kind of call passes: quick ones, or costly ones.
+
+    Attributes:
+        rate: how often; None for as often as they like.
+        admission: how many at once, and for how long.
+    """
+
+    rate: RateLimit | None
+    admission: Admission
+
+
 class Guards:
-    """Who may come in, and what they may call."""
+    """Who may come in, and what they may call.
+
+    ::
+
+        identify   Host and Origin -> credential                       (a request, a WebSocket)
+        run        scope -> rate -> overload -> places -> deadline     (each call of a tool)
+
+    Args:
+        quick: what calls of quick tools pass.
+        costly: what calls of tools that run programs pass.
+        shedder: decides when calls are refused because the process is late with everything.
+        shared: what is to be closed in the end, where rates are counted over several machines.
+    """
 
     def __init__(
         self,
         *,
         origin: OriginGuard,
         authenticator: Authenticator,
-        quick: RateLimit | None,
-        costly: RateLimit | None,
+        quick: Lane,
+        costly: Lane,
+        shedder: Shedder,
         shared: "SharedCounts | None",
         metrics: Metrics,
     ) -> None:
@@ -34,8 +65,14 @@ class Guards:
         self._authenticator = authenticator
         self._quick = quick
         self._costly = costly
+        self._shedder = shedder
         self._shared = shared
         self._metrics = metrics
+        places = quick.admission
+        metrics.follow(metrics.admitted, lambda: places.under_way + costly.admission.under_way)
+        metrics.follow(metrics.admission_queued, lambda: places.queued)
+        metrics.follow(metrics.admission_limit, lambda: places.limit)
+        metrics.follow(metrics.shed_part, lambda: shedder.part)
 
     async def identify(self, scope: Mapping[str, Any]) -> Caller:
         """Who sent a request with this ASGI scope: the way in.
@@ -43,11 +80,13 @@ class Guards:
         Raises:
             DynogateError: the first guard's that does not let it in.
         """
+        headers = scope["headers"]
         try:
-            self._origin.check(scope["headers"])
-            return await self._authenticator.caller(
-                scope["headers"], scope["query_string"], scope["client"]
+            self._origin.check(headers)
+            caller = await self._authenticator.caller(
+                headers, scope["query_string"], scope["client"]
             )
+            return with_wishes(caller, headers)
         except DynogateError as error:
             self._refused(error)
             raise
@@ -63,20 +102,28 @@ class Guards:
         """Do the ``work`` of calling ``tool``, if ``caller`` may: the way on.
 
         Args:
-            client_id: what the client calls itself.
+            client_id: what the client calls itself in this call, if not as in its request.
 
         Raises:
             DynogateError: the first guard's that does not let it pass, or what ``work`` raises.
         """
+        lane = self._costly if tool.costly else self._quick
         try:
             self.require(caller, tool.scope)
-            limit = self._costly if tool.costly else self._quick
-            if limit is not None:
-                await limit.take(caller.share, client_id)
-        except DynogateError as error:
+            if lane.rate is not None:
+                await lane.rate.take(caller.share, client_id or caller.client_id)
+            return await lane.admission.run(tool.name, caller.share, work, caller.timeout_sec)
+        except (InsufficientScope, Busy) as error:
             self._refused(error)
             raise
-        return await work()
+
+    def beat(self, lag_sec: float) -> None:
+        """Learn how late the event loop is, at a regular look at it."""
+        self._shedder.beat(lag_sec)
+
+    def checks(self) -> dict[str, Check]:
+        """What they depend on, to be looked at."""
+        return {} if self._shared is None else {"rate_limits": Check(self._shared.ping)}
 
     async def close(self) -> None:
         """Finish what is still being written, and close connections."""

@@ -24,11 +24,11 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
         result: T = done.value
         return result
     async with asyncio.timeout(seconds):
-        return await _rest(steps, blocker)
+        return await rest(steps, blocker)
 
 
 @coroutine
-def _rest(steps: Generator[Any, Any, T], blocker: object) -> Generator[Any, Any, T]:
+def rest(steps: Generator[Any, Any, T], blocker: object) -> Generator[Any, Any, T]:
     """What is left of an awaitable whose first step waits for ``blocker``."""
     try:
         while True:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dynogate.errors import RateLimited
+from dynogate.errors import Busy, RateLimited
 from dynogate.guards.division import Division
 from dynogate.guards.rates import Rate
 from dynogate.guards.windows import Window, Windows
@@ -67,7 +67,12 @@ class RateLimit:
         for window in windows:
             window.count()
         if self._shared is not None:
-            await self._take_shared(self._shared, share, windows)
+            try:
+                await self._take_shared(self._shared, share, windows)
+            except Busy:
+                for window in windows:
+                    window.give_back()
+                raise
 
     def _learn(self, share: str) -> tuple[Window, ...]:
         while len(self._known) >= _REMEMBERED:

@@ -3,13 +3,16 @@
 from typing import TYPE_CHECKING
 
 from dynogate.errors import ConfigurationError
+from dynogate.guards.adaptive import AdaptiveLimit
+from dynogate.guards.admission import Admission
 from dynogate.guards.authentication import Authenticator
-from dynogate.guards.chain import Guards
+from dynogate.guards.chain import Guards, Lane
 from dynogate.guards.origin import OriginGuard
 from dynogate.guards.rate_limit import RateLimit
 from dynogate.guards.rates import OFF, read_rates
+from dynogate.guards.shedding import Shedder
 from dynogate.guards.windows import Windows
-from dynogate.settings import Settings, is_loopback
+from dynogate.settings import ENV_PREFIX, Settings, is_loopback
 from dynogate.store.keys import KeyTable
 from dynogate.telemetry.metrics import Metrics
 
@@ -24,36 +27,50 @@ def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards
         ConfigurationError: a rate is not written as rates are, or the Redis of rate limits cannot
             be used at all.
     """
-    quick = costly = shared = None
-    if settings.rate_limit.strip().lower() != OFF:
-        windows = Windows(settings.run_dir and settings.run_dir / "rate-limits")
-        shared = _shared_counts(settings, metrics)
-        quick = RateLimit(
-            windows,
-            each=read_rates(settings.rate_limit, "client", "DYNOGATE_RATE_LIMIT"),
-            overall=read_rates(settings.rate_limit_overall, "all", "DYNOGATE_RATE_LIMIT_OVERALL"),
-            shared=shared,
-        )
-        costly = RateLimit(
-            windows,
-            each=read_rates(
-                settings.rate_limit_costly, "client-costly", "DYNOGATE_RATE_LIMIT_COSTLY"
-            ),
-            overall=read_rates(
-                settings.rate_limit_costly_overall,
-                "all-costly",
-                "DYNOGATE_RATE_LIMIT_COSTLY_OVERALL",
-            ),
-            shared=shared,
-        )
+    off = settings.rate_limit.strip().lower() == OFF
+    shared = None if off else _shared_counts(settings, metrics)
+    shedder = Shedder(settings.shed_lag_sec)
+    quick, costly = (None, None) if off else _rates(settings, shared)
+    each = None if off else settings.max_concurrent_per_client
     return Guards(
         origin=OriginGuard(settings),
         authenticator=Authenticator(keys, always=is_public(settings)),
-        quick=quick,
-        costly=costly,
+        quick=Lane(
+            quick,
+            Admission(
+                limit=AdaptiveLimit(settings.max_concurrent_calls),
+                max_queued=settings.max_queued_calls,
+                each=each,
+                timeout_sec=settings.call_timeout_sec,
+                shedder=shedder,
+            ),
+        ),
+        costly=Lane(
+            costly,
+            # How many run is for the queue of jobs to decide, and how long for each job's limits.
+            Admission(limit=None, max_queued=0, each=each, timeout_sec=None, shedder=shedder),
+        ),
+        shedder=shedder,
         shared=shared,
         metrics=metrics,
     )
+
+
+def _rates(settings: Settings, shared: "SharedCounts | None") -> tuple[RateLimit, RateLimit]:
+    windows = Windows(settings.run_dir and settings.run_dir / "rate-limits")
+
+    def limit(who: str, setting: str) -> RateLimit:
+        each, overall = f"rate_limit{setting}", f"rate_limit{setting}_overall"
+        return RateLimit(
+            windows,
+            each=read_rates(getattr(settings, each), f"client{who}", ENV_PREFIX + each.upper()),
+            overall=read_rates(
+                getattr(settings, overall), f"all{who}", ENV_PREFIX + overall.upper()
+            ),
+            shared=shared,
+        )
+
+    return limit("", ""), limit("-costly", "_costly")
 
 
 def is_public(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -96,6 +96,21 @@ class SharedCounts:
             log.info("rate limits are shared again")
             self._on_change(True)
         return full
+
+    async def ping(self) -> str:
+        """``ok``, or what happens while it is out of reach.
+
+        Raises:
+            Busy: it is out of reach, and calls are refused for that.
+        """
+        try:
+            async with asyncio.timeout(self._budget_sec):
+                await Redis(connection_pool=self._pool).ping()
+        except _FAILURES as problem:
+            self._went_down(problem)
+            self._refuse_if_closed()
+            return "out of reach; this machine counts alone"
+        return "ok"
 
     async def close(self) -> None:
         """Close its connections."""

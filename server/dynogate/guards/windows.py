@@ -105,6 +105,12 @@ class Window:
         """Count one call, right after :meth:`has_room`."""
         self._cells[self._at + 2] += 1.0
 
+    def give_back(self) -> None:
+        """Take back a call that was counted and then refused elsewhere."""
+        at = self._at
+        if self._cells[at] == self.tag and self._cells[at + 2] > 0.0:
+            self._cells[at + 2] -= 1.0
+
     def wait_sec(self, now: float) -> float:
         """How long until there is room again, if nothing else is counted; after `has_room`."""
         seconds, amount = self.rate.seconds, self.rate.amount

@@ -89,6 +89,11 @@ def sandbox_problem() -> str | None:
 
     Runs a command in a sandbox the first time it is asked.
     """
+    return try_sandbox()
+
+
+def try_sandbox() -> str | None:
+    """Run a command in a sandbox; why that was not possible, or None where it was."""
     try:
         command = bwrap_command(SandboxSpec(), cwd=Path("/"), env={})
         subprocess.run(

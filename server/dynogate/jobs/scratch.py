@@ -8,9 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from dynogate.errors import StoreUnavailable
 from dynogate.jobs.records import owner_is_alive, this_owner
 
 _PREFIX = "dynogate-"
+_ROOM = 32 << 20  # bytes; some profiles and their reports
 
 
 @contextlib.contextmanager
@@ -43,6 +45,22 @@ def remove_tree(path: Path) -> None:
                 with contextlib.suppress(OSError):
                     below.chmod(0o700)
     shutil.rmtree(path, ignore_errors=True)
+
+
+def check_room() -> None:
+    """See that jobs can have scratch folders.
+
+    Raises:
+        StoreUnavailable: the system's temporary folder cannot be written, or is nearly full.
+    """
+    folder = tempfile.gettempdir()
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreUnavailable(f"the temporary folder {folder} cannot be written; set TMPDIR")
+    room = shutil.disk_usage(folder).free
+    if room < _ROOM:
+        raise StoreUnavailable(
+            f"the temporary folder {folder} has {room >> 20} MB left; jobs need {_ROOM >> 20}"
+        )
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """One request of a client, as the methods of MCP see it."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -101,7 +101,7 @@ class Request:
         return DEAF if is_deaf else _Reachable(self)
 
     @property
-    def capabilities(self) -> Mapping[str, object]:
+    def capabilities(self) -> Container[str]:
         """What the client said it can do."""
         if self.session is not None:
             return self.session.capabilities

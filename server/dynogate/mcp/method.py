@@ -21,6 +21,7 @@ class Method:
         legacy: whether a session may ask for it.
         ttl_ms: how long a client may keep the result; None where it may not.
         cache_scope: who may share a kept result.
+        asks: whether the client may be asked something before there is a result.
     """
 
     name: str
@@ -29,3 +30,4 @@ class Method:
     legacy: bool = True
     ttl_ms: int | None = None
     cache_scope: Literal["public", "private"] = "private"
+    asks: bool = False

@@ -43,7 +43,7 @@ def methods(gateway: Gateway) -> list[Method]:
 
     return [
         Method(name="prompts/list", serve=list_prompts, ttl_ms=LIST_TTL_MS, cache_scope="public"),
-        Method(name="prompts/get", serve=get),
+        Method(name="prompts/get", serve=get, asks=True),
     ]
 
 

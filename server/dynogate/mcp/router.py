@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 from dynogate.errors import DynogateError, InternalError, MethodNotFound
 from dynogate.gateway import Gateway
-from dynogate.mcp import completion, listening, prompts, resources, server, tools
+from dynogate.mcp import completion, listening, prompts, resources, server, tasks, tools
 from dynogate.mcp.exchange import Request
 from dynogate.mcp.method import Method, Whole
+from dynogate.mcp.rounds import Rounds
 from dynogate.telemetry.logs import get_logger
+from dynogate.tools.inputs import InputRequired
 from dynogate.wire.mcp import Decoration
 
 log = get_logger(__name__)
@@ -24,7 +26,9 @@ class Router:
             *prompts.methods(gateway),
             *completion.methods(gateway),
             *listening.methods(gateway),
+            *tasks.methods(gateway),
         ]
+        self._rounds = Rounds(gateway.secret)
         self._legacy = {method.name: method for method in methods if method.legacy}
         self._modern = {
             method.name: (method, _decoration(method)) for method in methods if method.modern
@@ -54,12 +58,23 @@ class Router:
             found = self._modern.get(name)
             if found is None:
                 raise _unknown(name, self._modern)
-            result = await found[0].serve(request)
-            return result if isinstance(result, Whole) else found[1](result)
-        method = self._legacy.get(name)
-        if method is None:
+            method, decoration = found
+            if method.asks:
+                result = await self._in_rounds(method, request)
+            else:
+                result = await method.serve(request)
+            return result if isinstance(result, Whole) else decoration(result)
+        served = self._legacy.get(name)
+        if served is None:
             raise _unknown(name, self._legacy)
-        return await method.serve(request)
+        return await served.serve(request)
+
+    async def _in_rounds(self, method: Method, request: Request) -> bytes:
+        self._rounds.resume(request)
+        try:
+            return await method.serve(request)
+        except InputRequired as required:
+            return self._rounds.ask(request, required)
 
 
 def _decoration(method: Method) -> Decoration:

@@ -1,15 +1,16 @@
 """What the server says of itself, and how a session begins."""
 
+from typing import Any
+
 import msgspec
 
 from dynogate import __version__
-from dynogate.errors import InvalidRequest
+from dynogate.errors import InvalidParams, InvalidRequest
 from dynogate.gateway import Gateway
 from dynogate.mcp.exchange import Request, read_params
 from dynogate.mcp.method import Method
 from dynogate.mcp.session import Session
-from dynogate.wire.jsonrpc import Raw
-from dynogate.wire.mcp import LEGACY, SUPPORTED, LogLevel, encode
+from dynogate.wire.mcp import LEGACY, SUPPORTED, TASKS_EXTENSION, LogLevel, encode
 
 INFO = {"name": "dynogate", "title": "Dynogate", "version": __version__}
 INSTRUCTIONS = (
@@ -19,6 +20,7 @@ INSTRUCTIONS = (
 )
 
 DISCOVERY_TTL_MS = 300_000
+_MAX_INITIALIZE = 16_384  # a session remembers of it
 
 
 def capabilities(gateway: Gateway) -> dict[str, dict[str, object]]:
@@ -36,7 +38,7 @@ def capabilities(gateway: Gateway) -> dict[str, dict[str, object]]:
 
 class _Initialize(msgspec.Struct, rename="camel"):
     protocol_version: str
-    capabilities: dict[str, Raw] = {}
+    capabilities: dict[str, Any] = {}
 
 
 class _SetLevel(msgspec.Struct):
@@ -49,7 +51,7 @@ def methods(gateway: Gateway) -> list[Method]:
     discovery = encode(
         {
             "supportedVersions": list(SUPPORTED),
-            "capabilities": told,
+            "capabilities": {**told, "extensions": {TASKS_EXTENSION: {}}},
             "instructions": INSTRUCTIONS,
         }
     )
@@ -59,6 +61,8 @@ def methods(gateway: Gateway) -> list[Method]:
 
     async def initialize(request: Request) -> bytes:
         session = session_of(request)
+        if len(request.message.params) > _MAX_INITIALIZE:
+            raise InvalidParams(f"initialize: 'params' has more than {_MAX_INITIALIZE} bytes")
         asked = read_params(request, _Initialize)
         session.version = asked.protocol_version if asked.protocol_version in LEGACY else LEGACY[0]
         session.capabilities = asked.capabilities

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from dynogate.errors import Busy, ToolError
+from dynogate.errors import Busy, InvalidParams, ToolError
 from dynogate.mcp.running import Running
 from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.wire import mcp
@@ -14,6 +14,7 @@ from dynogate.wire.mcp import LEGACY, LogLevel, Reply
 _MAX_RUNNING = 64
 _MAX_ASKED = 16
 _MAX_WATCHED = 256
+_MAX_URI = 2048
 
 
 class Session:
@@ -42,8 +43,11 @@ class Session:
         """Tell the client of updates of this resource from now on.
 
         Raises:
+            InvalidParams: the URI is too long.
             Busy: it watches as many as it may.
         """
+        if len(uri) > _MAX_URI:
+            raise InvalidParams(f"a URI has at most {_MAX_URI} characters here")
         if len(self.watched) >= _MAX_WATCHED and uri not in self.watched:
             raise Busy(f"{_MAX_WATCHED} resources are watched; unsubscribe first", retry_after=1.0)
         self.watched.add(uri)

@@ -9,6 +9,7 @@ from dynogate.errors import (
     UnknownTool,
 )
 from dynogate.gateway import Gateway
+from dynogate.mcp import tasks
 from dynogate.mcp.exchange import Request
 from dynogate.mcp.method import Method
 from dynogate.tools.dispatch import NOT_THE_TOOL
@@ -30,7 +31,13 @@ def methods(gateway: Gateway) -> list[Method]:
         head = request.message.head
         tool = find(gateway, head.name)
         arguments = head.arguments_object()
+
+        def failed(error: DynogateError) -> bytes | None:
+            return tool_failure(error) if _is_the_tools(error, request) else None
+
         try:
+            if tool.long_running and tasks.declares_tasks(request):
+                return await tasks.call(gateway, request, tool, arguments, failed)
             return await gateway.call(
                 tool,
                 arguments,
@@ -38,15 +45,18 @@ def methods(gateway: Gateway) -> list[Method]:
                 request.transport,
                 progress=request.progress(),
                 client=request.client(),
+                version=request.version,
+                parent=head.meta.trace_parent(),
             )
         except DynogateError as error:
-            if _is_the_tools(error, request):
-                return tool_failure(error)
-            raise
+            told = failed(error)
+            if told is None:
+                raise
+            return told
 
     return [
         Method(name="tools/list", serve=list_tools, ttl_ms=LIST_TTL_MS, cache_scope="public"),
-        Method(name="tools/call", serve=call),
+        Method(name="tools/call", serve=call, asks=True),
     ]
 
 

@@ -1,6 +1,7 @@
 """Stored profiles: keep, find, page through and drop them."""
 
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -28,6 +29,7 @@ from dynogate.store.profiles import ProfileTable
 from dynogate.store.rows import LineOrder, ProfileFilter, Retention
 
 MAX_PAGE = 1000
+_ID_START = re.compile("[0-9a-z_]{0,40}")
 _CACHE_BYTES = 128 * 2**20
 # Measured with tracemalloc: a profile in memory takes 4 to 6 times the bytes of its document.
 _MEMORY_PER_DOCUMENT_BYTE = 6
@@ -181,6 +183,10 @@ class ProfileStorage:
             next_cursor=next_cursor,
             total=self.count() if wanted == ProfileFilter() else None,
         )
+
+    def ids(self, prefix: str, limit: int) -> tuple[str, ...]:
+        """Ids of stored profiles that begin with ``prefix``, newest first, at most ``limit``."""
+        return self._table.ids(prefix, limit) if _ID_START.fullmatch(prefix) else ()
 
     def trend(self, script: str, limit: int = 200) -> tuple[TrendPoint, ...]:
         """The newest ``limit`` runs of ``script`` (as in `list`), oldest first.

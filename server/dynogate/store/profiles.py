@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     and_,
     delete,
+    func,
     insert,
     select,
     tuple_,
@@ -141,6 +142,14 @@ class ProfileTable:
         query = _newest_first(wanted, after).limit(limit)
         with self._database.read() as connection:
             return _with_tags(connection, connection.execute(query).all())
+
+    def ids(self, prefix: str, limit: int) -> tuple[str, ...]:
+        """At most ``limit`` ids that begin with ``prefix``, newest first."""
+        begins = func.substr(profiles.c.id, 1, len(prefix)) == prefix
+        newest = select(profiles.c.id).order_by(profiles.c.created_us.desc(), profiles.c.key.desc())
+        with self._database.read() as connection:
+            found = connection.execute((newest.where(begins) if prefix else newest).limit(limit))
+            return tuple(found.scalars())
 
     def delete(self, profile_id: str) -> bool:
         """Drop the profile; False where it is not stored."""

@@ -37,7 +37,7 @@ class AuditedCall:
 
 
 class Audit:
-    """Appends to one file.
+    """Appends to one file, from one thread.
 
     Raises:
         ConfigurationError: the file cannot be written.
@@ -94,6 +94,18 @@ class Audit:
             self._append("ended", call, how)
         except OSError as error:
             log.error("audit", problem=error.strerror, **msgspec.to_builtins(call), **how)
+
+    async def check(self) -> str:
+        """``ok``, where it can be written.
+
+        Raises:
+            StoreUnavailable: it cannot.
+        """
+        try:
+            self._follow()
+        except OSError as error:
+            raise StoreUnavailable(f"the audit cannot be written: {error.strerror}") from error
+        return "ok"
 
     def close(self) -> None:
         """Write no more."""

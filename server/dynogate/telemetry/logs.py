@@ -11,6 +11,9 @@ import structlog
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being served; every line that is logged meanwhile tells it."""
 
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""The OpenTelemetry trace it belongs to, where there is one."""
+
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
@@ -50,9 +53,10 @@ def configure(level: Level, log_format: Format) -> None:
 
 
 def _with_request(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    name = request_id.get()
-    if name is not None:
-        event["request_id"] = name
+    for variable in (request_id, trace_id):
+        value = variable.get()
+        if value is not None:
+            event[variable.name] = value
     return event
 
 

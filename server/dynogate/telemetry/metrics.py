@@ -216,6 +216,20 @@ class Metrics:
         self.sessions = self._gauge("dynogate_mcp_sessions", "Open sessions of the MCP era 2025.")
         self.sockets = self._gauge("dynogate_websockets", "Open WebSockets.")
         self.streams = self._gauge("dynogate_event_streams", "Open event streams (SSE).")
+        self.admitted = self._gauge(
+            "dynogate_calls_under_way", "Tool calls that were let in and wait for something."
+        )
+        self.admission_queued = self._gauge(
+            "dynogate_admission_queued", "Calls of quick tools that wait to be let in."
+        )
+        self.admission_limit = self._gauge(
+            "dynogate_admission_limit", "Calls of quick tools that would be let in at once."
+        )
+        self.shed_part = self._gauge(
+            "dynogate_shed_part",
+            "Part of the calls that is refused because the event loop is late, 0 to 0.9; summed "
+            "over the server processes.",
+        )
         self.shared_limits_up = self._gauge(
             "dynogate_rate_limit_storage_up",
             "Server processes that reach the shared storage of rate limits.",

@@ -1,6 +1,7 @@
 """A regular look at this process: how late its event loop is, and what it holds."""
 
 import asyncio
+from collections.abc import Callable
 
 from dynogate.telemetry.metrics import Metrics
 
@@ -8,17 +9,24 @@ PERIOD_SEC = 0.25
 
 
 class Pulse:
-    """Beats on the running event loop until it is stopped."""
+    """Beats on the running event loop until it is stopped.
 
-    def __init__(self, metrics: Metrics) -> None:
+    Args:
+        on_beat: told with each beat how late it came, in seconds.
+    """
+
+    def __init__(self, metrics: Metrics, on_beat: Callable[[float], None]) -> None:
         self._metrics = metrics
+        self._on_beat = on_beat
         self._loop = asyncio.get_running_loop()
         self._due = self._loop.time()
         self._next = self._loop.call_soon(self._beat)
 
     def _beat(self) -> None:
         now = self._loop.time()
-        self._metrics.loop_lag.observe(max(now - self._due, 0.0))
+        lag_sec = max(now - self._due, 0.0)
+        self._metrics.loop_lag.observe(lag_sec)
+        self._on_beat(lag_sec)
         self._metrics.refresh()
         self._due = now + PERIOD_SEC
         self._next = self._loop.call_at(self._due, self._beat)

@@ -1,8 +1,10 @@
 """What a tool is given besides its arguments."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from typing import ClassVar, Protocol, TypeVar, cast
+
+import msgspec
+from pydantic_core import SchemaSerializer
 
 from dynogate.errors import MissingCapability
 from dynogate.jobs.queue import JobHandle, JobQueue
@@ -11,6 +13,8 @@ from dynogate.wire.mcp import LogLevel
 from dynogate.wire.results import Content
 
 T = TypeVar("T")
+
+Deferral = Callable[[], Awaitable[None]]
 
 Progress = Callable[[float, float | None, str], None]
 """Called with what is done, the total (None where unknown) and a message."""
@@ -73,8 +77,7 @@ class Client:
 DEAF = Client()
 
 
-@dataclass(frozen=True, slots=True)
-class ToolContext:
+class ToolContext(msgspec.Struct, frozen=True):
     """The call a tool serves.
 
     Attributes:
@@ -95,7 +98,7 @@ class ToolContext:
     progress: Progress = no_progress
     credential: str | None = None
     client: Client = DEAF
-    deferral: Callable[[], Awaitable[None]] | None = None
+    deferral: Deferral | None = None
 
     async def defer(self) -> None:
         """Let the client go its way from here on, where it can come back for the result.
@@ -120,8 +123,7 @@ class ToolContext:
 class ToolOutput(Protocol):
     """What a tool returns: a Pydantic model that can also tell itself as text."""
 
-    def model_dump_json(self) -> str:
-        """The structured content, as JSON."""
+    __pydantic_serializer__: ClassVar[SchemaSerializer]
 
     def text(self) -> str:
         """The same for a reader."""

@@ -87,7 +87,8 @@ def _audited(
 
 
 def _encoded(tool: Tool, output: ToolOutput) -> bytes:
-    structured = output.model_dump_json().encode()
+    # The serializer itself: model_dump_json takes longer to get to it than it works.
+    structured = output.__pydantic_serializer__.to_json(output)
     if tool.rich:
         return content_result(cast(RichOutput, output).blocks(), structured)
     return tool_result(output.text(), structured)

@@ -1,14 +1,16 @@
 """A request of MCP over HTTP that is served while its client may be told things."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-from dynogate.errors import DynogateError, NotAcceptable
+from dynogate.errors import DynogateError
+from dynogate.guards.body import Receive
 from dynogate.mcp.exchange import NO_CHANNEL, Request
 from dynogate.mcp.router import Router
 from dynogate.tools.inputs import Answer, InputRequest
-from dynogate.transports.responses import Headers, Send, error_headers, send_json, status_of
+from dynogate.transports.connected import while_connected
+from dynogate.transports.posted import Takes
+from dynogate.transports.responses import Headers, Send, error_headers, send_json
 from dynogate.transports.stream import Stream, send_stream
 from dynogate.wire import jsonrpc, mcp
 from dynogate.wire.jsonrpc import Raw
@@ -31,71 +33,62 @@ class StreamChannel:
         return await NO_CHANNEL.ask(request)
 
 
-@dataclass(frozen=True, slots=True)
-class Takes:
-    """What of the two kinds of answers a client takes.
-
-    Raises:
-        NotAcceptable: neither.
-    """
-
-    json: bool
-    events: bool
-
-    def __post_init__(self) -> None:
-        if not (self.json or self.events):
-            raise NotAcceptable("send Accept: application/json, text/event-stream")
-
-
 class Answering:
     """A request as a task of its own, whose answer ends ``stream``.
 
+    Args:
+        status_of: the HTTP status of an error that is the answer.
+
     Attributes:
         task: ends with the stream; never fails.
-        status: the HTTP status that the answer has where it is plain JSON.
-        headers: the same for further headers.
     """
 
-    def __init__(self, router: Router, request: Request, request_id: Raw, stream: Stream) -> None:
+    def __init__(
+        self,
+        router: Router,
+        request: Request,
+        request_id: Raw,
+        stream: Stream,
+        status_of: Callable[[DynogateError], int],
+    ) -> None:
         self.stream = stream
-        self.status = 200
-        self.headers: Headers = []
-        self._answer_alone: bytes | None = None
+        self._status = 200
+        self._headers: Headers = []
+        self._alone: bytes | None = None
+        self._status_of = status_of
         self.task = asyncio.create_task(self._answer(router, request, request_id))
 
     async def _answer(self, router: Router, request: Request, request_id: Raw) -> None:
         try:
             answer = jsonrpc.success(request_id, await router.answer(request))
         except DynogateError as error:
-            self.status, self.headers = status_of(error), error_headers(error)
+            self._status, self._headers = self._status_of(error), error_headers(error)
             answer = jsonrpc.failure(request_id, error)
         except asyncio.CancelledError:  # no answer: nobody waits for one
             self.stream.end()
             raise
-        self._answer_alone = answer if self.stream.last == 0 else None
+        self._alone = answer if self.stream.last == 0 else None
         self.stream.put(answer)
         self.stream.end()
 
     async def deliver(
-        self,
-        send: Send,
-        takes: Takes,
-        *,
-        first: bytes = b"",
-        headers: Headers | None = None,
-    ) -> int:
-        """Send the answer, as plain JSON where it is quick and alone; gives the HTTP status.
+        self, takes: Takes, receive: Receive, send: Send, *, first: bytes = b""
+    ) -> None:
+        """Send the answer: as plain JSON where it is quick and alone, else as a stream.
 
         Args:
             first: an event that a stream begins with.
-            headers: sent in either case.
+
+        Raises:
+            ClientGone: the client hung up. The task goes on.
         """
-        stream = self.stream
         if takes.json:
-            await stream.more(0, _PATIENCE_SEC if takes.events else None)
-            if self._answer_alone is not None:
-                more = [*self.headers, *(headers or [])]
-                await send_json(send, self.status, self._answer_alone, more)
-                return self.status
-        await send_stream(stream, send, first=first, headers=headers)
-        return 200
+            await self.stream.more(0, _PATIENCE_SEC)
+        if not takes.events:
+            await while_connected(self.stream.more(0, None), receive)
+        if takes.json and self._alone is not None:
+            await send_json(send, self._status, self._alone, self._headers)
+        elif takes.events:
+            await while_connected(send_stream(self.stream, send, first=first), receive)
+        else:  # cancelled
+            await send_json(send, 202, b"")

@@ -77,6 +77,8 @@ class Opening:
         """Ask the app."""
         try:
             await config.loaded_app(scope, self._receive, self._send)
+        except OSError:
+            log.debug("a client went away before it was answered")
         except Exception:
             log.exception("a WebSocket could not be opened", path=scope["path"][:200])
         if self._socket.is_opening:

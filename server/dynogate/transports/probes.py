@@ -1,7 +1,6 @@
 """What operators ask: health, status, metrics, and the catalogue as plain JSON."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import anyio.to_thread
@@ -10,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dynogate import __version__
-from dynogate.errors import DynogateError
 from dynogate.gateway import Gateway
 from dynogate.telemetry.metrics import CONTENT_TYPE
 
@@ -51,15 +49,14 @@ class Probes:
         return JSONResponse({"status": "alive"})
 
     async def ready(self, request: Request) -> Response:
-        """Whether calls would be served now: the store answers and no shutdown is under way."""
-        checks = {name: await _problem(check) for name, check in self._gateway.checks.items()}
-        checks["shutdown"] = "in progress" if self._gateway.drain.begun else None
-        failed = any(checks.values())
+        """Whether calls would be served now, and how the things are that it depends on."""
+        states = await self._gateway.readiness.states()
+        good = all(state.good for state in states.values())
         body = {
-            "status": "not ready" if failed else "ready",
-            "checks": {name: problem or "ok" for name, problem in checks.items()},
+            "status": "ready" if good else "not ready",
+            "checks": {name: state.text for name, state in states.items()},
         }
-        return JSONResponse(body, status_code=503 if failed else 200)
+        return JSONResponse(body, status_code=200 if good else 503)
 
     async def status(self, request: Request) -> Response:
         """Health, and what the gateway holds and does, in all its processes."""
@@ -104,11 +101,3 @@ class Probes:
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._gateway.started, 3),
         }
-
-
-async def _problem(check: Callable[[], None]) -> str | None:
-    try:
-        await anyio.to_thread.run_sync(check)
-    except DynogateError as error:
-        return error.message
-    return None

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive, Scope
 
@@ -16,6 +16,9 @@ from dynogate.telemetry.logs import get_logger, request_id
 from dynogate.telemetry.metrics import Metrics
 from dynogate.transports.responses import Send, error_headers, send_json
 from dynogate.wire import jsonrpc
+
+if TYPE_CHECKING:
+    from dynogate.telemetry.traces import Traces
 
 log = get_logger(__name__)
 
@@ -65,15 +68,23 @@ class Reception:
         ways: the ways in, by path; their requests are refused while the process drains. Whatever
             else is asked is a probe, and answered until the end.
         access: writes requests down; None where nothing is.
+        traces: makes spans of them; None where nobody wants any.
     """
 
     def __init__(
-        self, drain: Drain, metrics: Metrics, ways: Mapping[str, str], access: AccessLog | None
+        self,
+        drain: Drain,
+        metrics: Metrics,
+        ways: Mapping[str, str],
+        *,
+        access: AccessLog | None = None,
+        traces: "Traces | None" = None,
     ) -> None:
         self._drain = drain
         self._count = metrics.requests
         self._ways = dict(ways)
         self._access = access
+        self._traces = traces
         self._prefix = os.urandom(6).hex().encode()
         self._numbers = itertools.count(1)
 
@@ -85,10 +96,31 @@ class Reception:
         way = self._ways.get(scope["path"], PROBE) if scope["type"] == "http" else "ws"
         began = time.perf_counter() if self._access is not None else 0.0
         try:
+            if self._traces is None:
+                await self._answer(app, scope, receive, visit, way)
+            else:
+                route = None if way is PROBE else scope["path"]
+                with self._traces.request(scope, route) as span:
+                    await self._answer(app, scope, receive, visit, way)
+                    span.answered(visit.status or _GONE)
+        finally:
+            status = visit.status or _GONE
+            self._count[way, _STATUSES[status]].inc()
+            if self._access is not None:
+                self._access.tell(scope, way, status, time.perf_counter() - began)
+
+    async def _answer(
+        self, app: ASGIApp, scope: Scope, receive: Receive, visit: Visit, way: str
+    ) -> None:
+        try:
             if way is PROBE:
                 await app(scope, receive, visit.send)
             else:
-                await self._hold(app, scope, receive, visit)
+                self._drain.enter()
+                try:
+                    await app(scope, receive, visit.send)
+                finally:
+                    self._drain.leave()
         except DynogateError as error:
             await self._refuse(scope, visit, error)
         except Exception:
@@ -96,18 +128,6 @@ class Reception:
                 raise  # the server can but cut the connection
             log.exception("request failed", path=scope["path"][:200])
             await self._refuse(scope, visit, InternalError("a fault in the gateway; see its log"))
-        finally:
-            status = visit.status or _GONE
-            self._count[way, _STATUSES[status]].inc()
-            if self._access is not None:
-                self._access.tell(scope, way, status, time.perf_counter() - began)
-
-    async def _hold(self, app: ASGIApp, scope: Scope, receive: Receive, visit: Visit) -> None:
-        self._drain.enter()
-        try:
-            await app(scope, receive, visit.send)
-        finally:
-            self._drain.leave()
 
     def _name(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """What the client calls the request, if that can be written into a log, or a new name."""

@@ -6,8 +6,9 @@ and a result with ``isError`` for ``tools/call``, as MCP has it.
 """
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from dynogate.errors import (
     ClientGone,
@@ -29,8 +30,7 @@ TRANSPORT = "rpc"
 Message = jsonrpc.Request | jsonrpc.BadRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One HTTP response: a JSON body (empty for notifications), its status and more headers."""
 
     status: int

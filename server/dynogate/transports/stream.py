@@ -25,16 +25,17 @@ class Stream:
         max_bytes: of messages kept, besides the newest.
     """
 
-    __slots__ = ("_bytes", "_events", "_max_bytes", "_news", "ended", "last", "name")
+    __slots__ = ("_bytes", "_events", "_max_bytes", "_reader", "_waiting", "ended", "last", "name")
 
     def __init__(self, name: str | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         self.name = name
         self.last = 0
         self.ended = False
+        self._reader = 0
         self._max_bytes = max_bytes
         self._bytes = 0
         self._events: deque[tuple[int, bytes]] = deque()
-        self._news = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def put(self, message: bytes) -> None:
         """Send ``message``; does nothing once the stream has ended. Never waits."""
@@ -47,26 +48,55 @@ class Stream:
             self._bytes > self._max_bytes and len(self._events) > 1
         ):
             self._bytes -= len(self._events.popleft()[1])
-        self._news.set()
+        self._wake()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the messages that are kept."""
+        return self._bytes
 
     def end(self) -> None:
         """Send nothing after this."""
         self.ended = True
-        self._news.set()
+        self._wake()
+
+    def take_over(self) -> int:
+        """Be the one reader from now on; the one before stops. Gives the number of this one."""
+        self._reader += 1
+        self._wake()
+        return self._reader
+
+    def is_read_by(self, reader: int) -> bool:
+        """Whether nobody took over from this reader."""
+        return self._reader == reader
 
     async def more(self, after: int, timeout_sec: float | None) -> bool:
-        """Wait until there are messages after number ``after``, or never will be.
+        """Wait until there are messages after number ``after``, never will be, or somebody else
+        reads.
 
         Returns:
             False where ``timeout_sec`` passed before; None waits for ever.
         """
-        while self.last <= after and not self.ended:
-            self._news.clear()
-            try:
-                await asyncio.wait_for(self._news.wait(), timeout_sec)
-            except TimeoutError:
+        reader = self._reader
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout_sec is None else loop.time() + timeout_sec
+        while self.last <= after and not self.ended and self._reader == reader:
+            if deadline is not None and loop.time() >= deadline:
                 return False
+            news = loop.create_future()
+            self._waiting.append(news)
+            timer = None if deadline is None else loop.call_at(deadline, _settle, news)
+            try:
+                await news
+            finally:
+                if timer is not None:
+                    timer.cancel()
         return True
+
+    def _wake(self) -> None:
+        for news in self._waiting:
+            _settle(news)
+        self._waiting.clear()
 
     def events(self, after: int) -> bytes:
         """The kept messages after number ``after``, as server-sent events."""
@@ -81,6 +111,11 @@ class Stream:
         return None if self.name is None else f"{self.name}.{number}"
 
 
+def _settle(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)
+
+
 async def send_stream(
     stream: Stream,
     send: Send,
@@ -91,19 +126,21 @@ async def send_stream(
 ) -> None:
     """Send what ``stream`` has after number ``after``, and what comes, until it ends.
 
+    Ends early where another reader takes over.
+
     Args:
         first: an event to begin with.
     """
+    reader = stream.take_over()
     head = _HEADERS if headers is None else [*_HEADERS, *headers]
     await send({"type": "http.response.start", "status": 200, "headers": head})
     if first:
         await send({"type": "http.response.body", "body": first, "more_body": True})
-    while True:
+    is_over = False
+    while not is_over:
         is_news = await stream.more(after, KEEP_ALIVE_SEC)
-        last = stream.last
-        body = stream.events(after) if is_news else sse.KEEP_ALIVE
-        if stream.ended and last == stream.last:
-            await send({"type": "http.response.body", "body": body})
-            return
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        after = last
+        mine = stream.is_read_by(reader)
+        is_over = stream.ended or not mine
+        body = b"" if not mine else stream.events(after) if is_news else sse.KEEP_ALIVE
+        after = stream.last
+        await send({"type": "http.response.body", "body": body, "more_body": not is_over})

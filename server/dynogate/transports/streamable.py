@@ -1,41 +1,25 @@
 """``/mcp``: MCP Streamable HTTP, in both eras.
 
-A request that carries its protocol version in ``_meta`` stands alone and is served here
-(2026-07-28); others belong to sessions.
+A request that carries its protocol version in ``_meta`` stands alone (2026-07-28); the others
+belong to sessions.
 """
 
 from collections.abc import MutableMapping
 from typing import Any
 
-from dynogate.errors import (
-    ClientGone,
-    DynogateError,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotAcceptable,
-)
+from dynogate.errors import ClientGone, DynogateError, MethodNotAllowed
 from dynogate.gateway import Gateway
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
-from dynogate.mcp.exchange import Request
 from dynogate.mcp.router import Router
-from dynogate.transports.answering import Answering, StreamChannel, Takes
-from dynogate.transports.connected import while_connected
+from dynogate.transports.legacy import LegacyEndpoint
+from dynogate.transports.modern import ModernEndpoint
+from dynogate.transports.posted import Posted
 from dynogate.transports.responses import Send, error_headers, send_json, status_of
-from dynogate.transports.stream import Stream
 from dynogate.wire import jsonrpc, mcp
-from dynogate.wire.headers import (
-    McpHeaders,
-    accepts,
-    check_alone,
-    check_mirrors,
-    claims_to_stand_alone,
-    read_headers,
-)
-from dynogate.wire.jsonrpc import Raw
-from dynogate.wire.mcp import MODERN, Message
+from dynogate.wire.headers import claims_to_stand_alone, read_headers
+from dynogate.wire.mcp import MODERN, SUPPORTED, BadMessage, Message
 
-TRANSPORT = "mcp"
 Scope = MutableMapping[str, Any]
 
 
@@ -44,100 +28,66 @@ class StreamableEndpoint:
 
     def __init__(self, gateway: Gateway, router: Router) -> None:
         self._gateway = gateway
-        self._router = router
+        self._modern = ModernEndpoint(gateway, router)
+        self._legacy = LegacyEndpoint(gateway, router)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions this process has."""
+        return len(self._legacy.sessions)
+
+    async def run(self) -> None:
+        """Do what has to be done beside requests, until the process is about to end."""
+        await self._legacy.run()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         try:
-            await self._serve(scope, receive, send)
+            caller = await self._gateway.identify(scope)
+            if scope["method"] == "POST":
+                await self._post(scope, caller, receive, send)
+            else:
+                await self._other(scope, caller, receive, send)
         except ClientGone:
             return
         except DynogateError as error:
-            await send_error(send, getattr(error, "request_id", jsonrpc.NULL_ID), error)
+            request_id = error.request_id if isinstance(error, BadMessage) else jsonrpc.NULL_ID
+            await _send_error(send, request_id, error)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
-        gateway = self._gateway
-        caller = await gateway.identify(scope)
-        if scope["method"] != "POST":
-            raise MethodNotAllowed(
-                f"/mcp takes no {scope['method']}; send requests by POST", allowed=("POST",)
-            )
-        body = await gateway.body.read(scope["headers"], receive)
+    async def _post(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> None:
+        body = await self._gateway.body.read(scope["headers"], receive)
         message = mcp.read_message(body)
-        if not isinstance(message, Message):
-            raise InvalidRequest("answers are taken in a session only")
-        if message.id is None:
-            await send_json(send, 202, b"")
-            return 202
         try:
-            headers = read_headers(scope["headers"])
-            message.read_head()
-            if not claims_to_stand_alone(headers, message):
-                raise mcp.unsupported(headers.version or mcp.ASSUMED_VERSION)
-            return await self._modern(headers, message, message.id, caller, receive, send)
+            posted = Posted(read_headers(scope["headers"]), caller, receive, send)
+            if isinstance(message, Message):
+                message.read_head()
+                if claims_to_stand_alone(posted.headers, message):
+                    await self._modern.post(posted, message)
+                    return
+            await self._legacy.post(posted, message)
         except ClientGone:
             raise
         except DynogateError as error:
-            return await send_error(send, message.id, error)
+            request_id = message.id if isinstance(message, Message) else None
+            await _send_error(send, request_id or jsonrpc.NULL_ID, error)
 
-    async def _modern(
-        self,
-        headers: McpHeaders,
-        message: Message,
-        request_id: Raw,
-        caller: Caller,
-        receive: Receive,
-        send: Send,
-    ) -> int:
-        check_alone(headers, message)
-        self._check_mirrors(headers, message)
-        request = Request(message, caller, TRANSPORT, MODERN)
-        if self._is_quick(request):
-            result = await self._router.answer(request)
-            await send_json(send, 200, jsonrpc.success(request_id, result))
-            return 200
-        takes = takes_of(headers)
-        if request.message.method == "subscriptions/listen" and not takes.events:
-            raise NotAcceptable("subscriptions/listen answers with text/event-stream only")
-        stream = Stream()
-        if takes.events:
-            request.channel = StreamChannel(stream)
-        answering = Answering(self._router, request, request_id, stream)
-        try:
-            return await while_connected(answering.deliver(send, takes), receive)
-        finally:
-            answering.task.cancel()
-
-    def _check_mirrors(self, headers: McpHeaders, message: Message) -> None:
-        """See that headers that repeat arguments say what the arguments say."""
-        mirrored = self._gateway.registry.mirrors
-        if mirrored and message.method == "tools/call":
-            found = mirrored.get(str(message.head.name))
-            if found:
-                check_mirrors(found, headers, message.head.arguments_object())
-
-    def _is_quick(self, request: Request) -> bool:
-        """Whether the answer is there before a client could hang up or be told anything."""
-        message = request.message
-        if message.method == "subscriptions/listen" or request.wants_more:
-            return False
-        if message.method != "tools/call":
-            return True
-        tool = self._gateway.registry.get(str(message.head.name))
-        return tool is None or not tool.long_running
+    async def _other(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> None:
+        posted = Posted(read_headers(scope["headers"]), caller, receive, send)
+        version = posted.headers.version
+        if version is not None and version not in SUPPORTED:
+            raise mcp.unsupported(version)
+        of_session = posted.headers.session is not None and version != MODERN
+        if of_session and scope["method"] == "GET":
+            await self._legacy.get(posted)
+        elif of_session and scope["method"] == "DELETE":
+            await self._legacy.delete(posted)
+        else:
+            raise MethodNotAllowed(
+                f"/mcp takes no {scope['method']} outside of a session",
+                allowed=("GET", "POST", "DELETE"),
+            )
 
 
-async def send_error(send: Send, request_id: Raw, error: DynogateError) -> int:
-    """Answer with ``error``; the HTTP status."""
-    status = status_of(error)
-    await send_json(send, status, jsonrpc.failure(request_id, error), error_headers(error))
-    return status
-
-
-def takes_of(headers: McpHeaders) -> Takes:
-    """What kinds of answers a client takes.
-
-    Raises:
-        NotAcceptable: none that there are.
-    """
-    return Takes(accepts(headers, "application/json"), accepts(headers, "text/event-stream"))
+async def _send_error(send: Send, request_id: jsonrpc.Raw, error: DynogateError) -> None:
+    body = jsonrpc.failure(request_id, error)
+    await send_json(send, status_of(error), body, error_headers(error))

@@ -108,5 +108,5 @@ def _limits(settings: Settings) -> Limits:
         message_sec=settings.body_timeout_sec,
         ping_sec=settings.socket_ping_sec,
         pong_sec=settings.socket_ping_sec,
-        write_sec=settings.socket_write_timeout_sec,
+        write_sec=settings.read_timeout_sec,
     )

@@ -18,7 +18,6 @@ from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 from dynogate.transports.handshake import Opening, read_request, scope_of
-from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.rounds import Rounds
 from dynogate.wire import frames
 from dynogate.wire.frames import Closing, FrameReader
@@ -133,7 +132,6 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the receiver, and let go of everything."""
-        HttpProtocol.open_connections -= 1  # counted in when it was HTTP
         self._server.connections.discard(self)
         if self._rules is not None:
             self._rules.rounds.discard(self)

@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,11 +21,17 @@ _INTEGER = re.compile(r"(-?\d{1,64})(\.0+)?")
 _MARK = "x-mcp-header"
 
 # The methods whose Mcp-Name repeats a member of the params, and which.
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "task_id",
+    "tasks/update": "task_id",
+    "tasks/cancel": "task_id",
+}
 
 
-@dataclass(slots=True)
-class McpHeaders:
+class McpHeaders(msgspec.Struct):
     """The MCP headers of one HTTP request, as they came; None where there is none."""
 
     version: str | None = None
@@ -34,7 +40,7 @@ class McpHeaders:
     session: str | None = None
     last_event_id: str | None = None
     accept: str = "*/*"
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = {}
 
 
 _FIELDS = {
@@ -59,17 +65,22 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> McpHeaders:
         if attribute is not None:
             if getattr(found, attribute) is not None:
                 raise HeaderMismatch(f"header {name.decode()} was sent more than once")
-            setattr(found, attribute, value.decode("latin-1"))
+            setattr(found, attribute, _text(value))
         elif name == b"accept":
             accepted.append(value.decode("latin-1").lower())
         elif name.startswith(_PARAM):
             parameter = name[len(_PARAM) :].decode("latin-1")
             if parameter in found.params:
                 raise HeaderMismatch(f"header Mcp-Param-{parameter} was sent more than once")
-            found.params[parameter] = value.decode("latin-1")
+            found.params[parameter] = _text(value)
     if accepted:
         found.accept = ",".join(accepted)
     return found
+
+
+def _text(value: bytes) -> str:
+    """A field's value without the whitespace around it (RFC 9110, 5.5), which servers leave in."""
+    return value.strip(b" \t").decode("latin-1")
 
 
 def accepts(headers: McpHeaders, media_type: str) -> bool:

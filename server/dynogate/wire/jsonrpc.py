@@ -4,7 +4,7 @@ Source: https://www.jsonrpc.org/specification. The envelope is decoded with msgs
 stays raw until the tool is known, so that nothing is decoded twice.
 """
 
-from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -12,11 +12,10 @@ from dynogate.errors import DynogateError, InvalidParams, InvalidRequest, ParseE
 
 Raw = msgspec.Raw
 NULL_ID = Raw(b"null")
-_ID_START = frozenset(b'"-0123456789')
+_ID_START = frozenset(b'"-0123456789n')
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One request.
 
     Attributes:
@@ -29,15 +28,21 @@ class Request:
     id: Raw | None
 
 
-@dataclass(frozen=True, slots=True)
-class BadRequest:
+class BadRequest(msgspec.Struct, frozen=True):
     """A member of a batch (or a lone request) that is no valid request, and the id to answer."""
 
     error: DynogateError
     id: Raw
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    method: str
+    params: Raw | msgspec.UnsetType = msgspec.UNSET
+    id: Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _AnyObject(msgspec.Struct):
     jsonrpc: Raw | msgspec.UnsetType = msgspec.UNSET
     method: Raw | msgspec.UnsetType = msgspec.UNSET
     params: Raw | msgspec.UnsetType = msgspec.UNSET
@@ -52,6 +57,7 @@ class CallParams(msgspec.Struct, forbid_unknown_fields=False):
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
+_any_object = msgspec.json.Decoder(_AnyObject)
 _batch = msgspec.json.Decoder(list[Raw])
 _string = msgspec.json.Decoder(str)
 _members = msgspec.json.Decoder(dict[str, Raw])
@@ -93,41 +99,34 @@ def _read(data: bytes) -> Request | BadRequest:
     try:
         envelope = _envelope.decode(data)
     except msgspec.ValidationError:
+        return _bad(data)
+    request_id = params = None
+    if envelope.id is not msgspec.UNSET:
+        if bytes(envelope.id)[0] not in _ID_START:
+            return _bad(data)
+        request_id = envelope.id.copy()  # else it would keep the whole body
+    if envelope.params is not msgspec.UNSET:
+        params = bytes(envelope.params)
+        if params[0] not in b"{[":
+            return _bad(data)
+    return Request(envelope.method, params, request_id)
+
+
+def _bad(data: bytes) -> BadRequest:
+    """What is wrong with a message that is no request, and the id to tell it to."""
+    try:
+        found = _any_object.decode(data)
+    except msgspec.ValidationError:
         return BadRequest(InvalidRequest("a request must be a JSON object"), NULL_ID)
-    request_id = _valid_id(envelope.id)
-    if request_id is None and envelope.id is not msgspec.UNSET:
+    request_id = NULL_ID if found.id is msgspec.UNSET else found.id.copy()
+    if bytes(request_id)[0] not in _ID_START:
         return BadRequest(InvalidRequest("'id' must be a string, a number or null"), NULL_ID)
-    try:
-        return Request(_method(envelope), _params(envelope), request_id)
-    except InvalidRequest as error:
-        return BadRequest(error, request_id or NULL_ID)
-
-
-def _valid_id(value: Raw | msgspec.UnsetType) -> Raw | None:
-    if value is msgspec.UNSET:
-        return None
-    data = bytes(value)
-    return value.copy() if data[0] in _ID_START or data == b"null" else None
-
-
-def _method(envelope: _Envelope) -> str:
-    if envelope.jsonrpc is msgspec.UNSET or bytes(envelope.jsonrpc) != b'"2.0"':
-        raise InvalidRequest("'jsonrpc' must be \"2.0\"")
-    try:
-        return _string.decode(b"" if envelope.method is msgspec.UNSET else envelope.method)
-    except msgspec.DecodeError:
-        raise InvalidRequest(
-            "'method' must be a string: a tool's name, or \"tools/call\""
-        ) from None
-
-
-def _params(envelope: _Envelope) -> bytes | None:
-    if envelope.params is msgspec.UNSET:
-        return None
-    params = bytes(envelope.params)
-    if params[:1] not in (b"{", b"["):
-        raise InvalidRequest("'params' must be an object")
-    return params
+    if found.jsonrpc is msgspec.UNSET or bytes(found.jsonrpc) != b'"2.0"':
+        return BadRequest(InvalidRequest("'jsonrpc' must be \"2.0\""), request_id)
+    if found.method is msgspec.UNSET or bytes(found.method)[:1] != b'"':
+        problem = "'method' must be a string: a tool's name, or \"tools/call\""
+        return BadRequest(InvalidRequest(problem), request_id)
+    return BadRequest(InvalidRequest("'params' must be an object"), request_id)
 
 
 def named_arguments(params: bytes | None) -> tuple[bytes, str | None, Raw | None]:
@@ -197,7 +196,16 @@ def success(request_id: Raw, result: bytes) -> bytes:
 
 def failure(request_id: Raw, error: DynogateError) -> bytes:
     """The response that carries ``error``."""
-    return _encoder.encode(_Failure(_Error(error.code, error.message, error.data), request_id))
+    return _encoder.encode(_Failure(_error(error), request_id))
+
+
+def error_object(error: DynogateError) -> bytes:
+    """The ``error`` member of that response alone."""
+    return _encoder.encode(_error(error))
+
+
+def _error(error: DynogateError) -> _Error:
+    return _Error(error.code, error.message, error.data)
 
 
 def batch(responses: list[bytes]) -> bytes:

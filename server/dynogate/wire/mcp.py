@@ -24,6 +24,7 @@ ASSUMED_VERSION = "2025-03-26"
 _PREFIX = "io.modelcontextprotocol/"
 SUBSCRIPTION_ID = _PREFIX + "subscriptionId"
 SERVER_INFO = _PREFIX + "serverInfo"
+TASKS_EXTENSION = _PREFIX + "tasks"
 
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
@@ -47,6 +48,15 @@ class Meta(msgspec.Struct, frozen=True):
     )
     log_level: LogLevel | _Unset = msgspec.field(default=_UNSET, name=_PREFIX + "logLevel")
     progress_token: str | int | _Unset = msgspec.field(default=_UNSET, name="progressToken")
+    traceparent: object = None
+    tracestate: object = None
+
+    def trace_parent(self) -> dict[str, str] | None:
+        """Where the client's trace stands (W3C trace context), as far as it tells in strings."""
+        if self.traceparent is None:
+            return None
+        members = {"traceparent": self.traceparent, "tracestate": self.tracestate}
+        return {name: value for name, value in members.items() if isinstance(value, str)}
 
 
 NO_META = Meta()
@@ -59,6 +69,9 @@ class Params(msgspec.Struct, frozen=True):
     name: str | _Unset = _UNSET
     uri: str | _Unset = _UNSET
     arguments: Raw | _Unset = _UNSET
+    task_id: str | _Unset = msgspec.field(default=_UNSET, name="taskId")
+    input_responses: Raw | _Unset = msgspec.field(default=_UNSET, name="inputResponses")
+    request_state: str | _Unset = msgspec.field(default=_UNSET, name="requestState")
 
     def arguments_object(self) -> bytes:
         """The arguments of ``tools/call`` as JSON, ``{}`` where there are none.
@@ -119,16 +132,23 @@ class BadMessage(InvalidRequest):
         self.request_id = request_id
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: Raw | _Unset = _UNSET
+    params: Raw = Raw(b"{}")
+
+
+class _AnyObject(msgspec.Struct):
     jsonrpc: Raw = Raw(b"")
     id: Raw | _Unset = _UNSET
     method: Raw | _Unset = _UNSET
-    params: Raw = Raw(b"{}")
     result: Raw | _Unset = _UNSET
     error: Raw | _Unset = _UNSET
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
+_any_object = msgspec.json.Decoder(_AnyObject)
 _string = msgspec.json.Decoder(str)
 _params = msgspec.json.Decoder(Params)
 _meta = msgspec.json.Decoder(Meta)
@@ -145,7 +165,10 @@ def read_message(body: bytes) -> Message | Reply:
     """
     try:
         body.decode("utf-8", "strict")
-        envelope = _envelope.decode(body)
+        try:
+            envelope = _envelope.decode(body)
+        except msgspec.ValidationError:
+            return _read_reply(body)
     except UnicodeDecodeError as error:
         raise ParseError(f"the body is not UTF-8: byte {error.start}: {error.reason}") from None
     except RecursionError:
@@ -155,18 +178,10 @@ def read_message(body: bytes) -> Message | Reply:
     except msgspec.DecodeError as error:
         raise ParseError(f"the body is not JSON: {error}") from None
     request_id = None if envelope.id is _UNSET else _valid_id(envelope.id)
-    if bytes(envelope.jsonrpc) != b'"2.0"':
-        raise _bad("'jsonrpc' must be \"2.0\"", request_id)
-    if envelope.method is _UNSET:
-        return _reply(envelope, request_id)
-    try:
-        method = _string.decode(envelope.method)
-    except msgspec.DecodeError:
-        raise _bad("'method' must be a string", request_id) from None
     params = bytes(envelope.params)
     if params[:1] != b"{":
         raise _bad("'params' must be an object", request_id)
-    return Message(request_id, method, params)
+    return Message(request_id, envelope.method, params)
 
 
 def _valid_id(raw: Raw) -> Raw:
@@ -178,7 +193,14 @@ def _bad(problem: str, request_id: Raw | None) -> InvalidRequest:
     return InvalidRequest(problem) if request_id is None else BadMessage(problem, request_id)
 
 
-def _reply(envelope: _Envelope, request_id: Raw | None) -> Reply:
+def _read_reply(body: bytes) -> Reply:
+    """Read what is no request: an answer to one, or neither."""
+    envelope = _any_object.decode(body)
+    request_id = None if envelope.id is _UNSET else _valid_id(envelope.id)
+    if bytes(envelope.jsonrpc) != b'"2.0"':
+        raise _bad("'jsonrpc' must be \"2.0\"", request_id)
+    if envelope.method is not _UNSET:
+        raise _bad("'method' must be a string", request_id)
     outcomes = [each for each in (envelope.result, envelope.error) if each is not _UNSET]
     if request_id is None or len(outcomes) != 1 or bytes(outcomes[0])[:1] != b"{":
         raise _bad(

@@ -87,7 +87,7 @@ async def call(context: ToolContext, name: str, **arguments: object) -> Any:
     tool = REGISTRY.get(name)
     assert tool is not None
     output = await tool.call(json.dumps(arguments).encode(), context)
-    structured = json.loads(output.model_dump_json())
+    structured = json.loads(output.__pydantic_serializer__.to_json(output))
     Draft202012Validator(tool.output.model_json_schema(mode="serialization")).validate(structured)
     assert output.text().strip()
     return structured

@@ -97,6 +97,11 @@ def not_found(profile_id: str) -> ProfileNotFound:
     )
 
 
+def analyzer_of(profile_id: str, profile: ProfileResult) -> ProfileAnalyzer:
+    """The analyzer of a profile that was just loaded, with what it worked out before."""
+    return _analyzers.of(profile_id, profile)
+
+
 async def ask(ctx: ToolContext, profile_id: str, question: Callable[[ProfileAnalyzer], T]) -> T:
     """Put a question to the analyzer of a stored profile, in a worker thread.
 
@@ -106,7 +111,7 @@ async def ask(ctx: ToolContext, profile_id: str, question: Callable[[ProfileAnal
     storage = ctx.services.get(ProfileStorage)
 
     def answer() -> T:
-        return question(_analyzers.of(profile_id, load(storage, profile_id)))
+        return question(analyzer_of(profile_id, load(storage, profile_id)))
 
     return await asyncio.to_thread(answer)
 

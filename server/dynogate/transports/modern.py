@@ -1,0 +1,75 @@
+"""The era of requests that stand alone at ``/mcp``: 2026-07-28.
+
+Source: MCP 2026-07-28, ``basic/transports/streamable-http``. Hanging up cancels.
+"""
+
+from dynogate.errors import NotAcceptable
+from dynogate.gateway import Gateway
+from dynogate.mcp.exchange import Request
+from dynogate.mcp.router import Router
+from dynogate.transports.answering import Answering, StreamChannel
+from dynogate.transports.posted import HTTP, Posted
+from dynogate.transports.responses import send_json, status_of
+from dynogate.transports.stream import Stream
+from dynogate.wire import jsonrpc
+from dynogate.wire.headers import check_alone, check_mirrors
+from dynogate.wire.jsonrpc import Raw
+from dynogate.wire.mcp import MODERN, Message
+
+
+class ModernEndpoint:
+    """Serves requests that stand alone."""
+
+    def __init__(self, gateway: Gateway, router: Router) -> None:
+        self._gateway = gateway
+        self._router = router
+
+    async def post(self, posted: Posted, message: Message) -> None:
+        """Serve a POST.
+
+        Raises:
+            DynogateError: what is wrong with it.
+        """
+        if message.id is None:  # this era has none over HTTP; one that comes asks for nothing
+            await send_json(posted.send, 202, b"")
+            return
+        check_alone(posted.headers, message)
+        self._check_mirrors(posted, message)
+        request = Request(message, posted.caller, HTTP, MODERN)
+        if self._is_quick(request):
+            result = await self._router.answer(request)
+            await send_json(posted.send, 200, jsonrpc.success(message.id, result))
+        else:
+            await self._told(posted, request, message.id)
+
+    async def _told(self, posted: Posted, request: Request, request_id: Raw) -> None:
+        """Serve a request whose client may be told things first, or may hang up."""
+        takes = posted.takes()
+        if request.message.method == "subscriptions/listen" and not takes.events:
+            raise NotAcceptable("subscriptions/listen answers with text/event-stream only")
+        stream = Stream()
+        if takes.events:
+            request.channel = StreamChannel(stream)
+        answering = Answering(self._router, request, request_id, stream, status_of)
+        try:
+            await answering.deliver(takes, posted.receive, posted.send)
+        finally:
+            answering.task.cancel()
+
+    def _check_mirrors(self, posted: Posted, message: Message) -> None:
+        """See that headers that repeat arguments say what the arguments say."""
+        mirrored = self._gateway.registry.mirrors
+        if mirrored and message.method == "tools/call":
+            found = mirrored.get(str(message.head.name))
+            if found:
+                check_mirrors(found, posted.headers, message.head.arguments_object())
+
+    def _is_quick(self, request: Request) -> bool:
+        """Whether the answer is there before a client could hang up or be told anything."""
+        message = request.message
+        if message.method == "subscriptions/listen" or request.wants_more:
+            return False
+        if message.method != "tools/call":
+            return True
+        tool = self._gateway.registry.get(str(message.head.name))
+        return tool is None or not tool.long_running
