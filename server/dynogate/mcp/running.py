@@ -50,6 +50,10 @@ class Running:
         if self._tasks.get(key) is task:
             del self._tasks[key]
 
+    def drop(self, request_id: Raw) -> None:
+        """It cannot be cancelled any more."""
+        self._tasks.pop(read_id(request_id), None)
+
     def cancel(self, message: Message) -> None:
         """Do what ``notifications/cancelled`` says; one that names no running request is ignored.
 
