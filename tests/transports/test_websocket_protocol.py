@@ -299,19 +299,17 @@ def test_who_reads_again_in_time_misses_no_answer(patient: tuple[App, Live]) -> 
     assert lengths == [len(BIG)] * 200 + [4]
 
 
-def test_a_flood_of_pings_is_answered_as_fast_as_it_is_read(hasty: tuple[App, Live]) -> None:
-    """Not faster: pongs nobody reads would pile up without bound."""
-    app, live = hasty
+def test_a_flood_of_pings_is_answered_as_fast_as_it_is_read(patient: tuple[App, Live]) -> None:
+    """Not faster: pongs that nobody reads would pile up without bound."""
     flood = frame(frames.PING, b"x" * 125) * 1000
     sent = 0
-    with Raw(live, receive_buffer=4096) as raw:
+    with Raw(patient[1], receive_buffer=4096) as raw:
         raw.socket.settimeout(0.5)
-        with contextlib.suppress(OSError):
+        with pytest.raises(TimeoutError):
             for _ in range(1000):
                 raw.socket.sendall(flood)
                 sent += len(flood)
-    until(lambda: bool(app.ends), "the end")
-    assert sent < 50_000_000
+    assert sent < 50_000_000  # what the kernel's buffers take
 
 
 def test_the_client_of_the_library_closes_cleanly(patient: tuple[App, Live]) -> None:
