@@ -221,6 +221,17 @@ def test_a_call_is_cancelled_by_a_notification(session: SessionSpeaker) -> None:
     until(cancelled.is_set, "the tool to be cancelled")
 
 
+def test_a_call_that_asks_can_be_cancelled(session: SessionSpeaker) -> None:
+    """A quick one too, as soon as it is not quick any more."""
+    with session.stream(call("roots", "asked")) as (_, lines):
+        assert next_message(lines)["method"] == "roots/list"
+        again = session.send(call("roots", "asked")).json()
+        assert "still being served" in again["result"]["content"][0]["text"]
+        session.send(message("notifications/cancelled", {"requestId": "asked"}, None))
+        assert not [line for line in lines if line.startswith("data: {")]
+    assert session.result("tools/call", {"name": "echo", "arguments": {"say": "on"}})
+
+
 def test_an_id_is_used_once_at_a_time(session: SessionSpeaker) -> None:
     """Else a cancellation could mean either call."""
     with session.stream(call("wait", 5, seconds=60)) as (_, lines):

@@ -68,12 +68,6 @@ class Request:
         """Whether the request stands alone."""
         return self.version == MODERN
 
-    @property
-    def wants_more(self) -> bool:
-        """Whether the client asked to be told things before the answer."""
-        meta = self.message.head.meta
-        return meta.progress_token is not msgspec.UNSET or meta.log_level is not msgspec.UNSET
-
     def progress(self) -> Progress:
         """Where a tool reports how far it has come: to the client, where it asked for that."""
         token = self.message.head.meta.progress_token

@@ -41,6 +41,10 @@ class Running:
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
+    def drop(self, request_id: Raw) -> None:
+        """It cannot be cancelled any more."""
+        self._tasks.pop(read_id(request_id), None)
+
     def cancel(self, message: Message) -> None:
         """Do what ``notifications/cancelled`` says; one that names no running request is ignored.
 

@@ -52,8 +52,8 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is not None and cycle.scope is self.scope and not cycle.more_body:
             self._since = None  # nearly every time: the request came in one piece
-            self._bytes = 0
-            if len(data) > self._all.max_head_bytes:
+            size, self._bytes = self._bytes + len(data), 0
+            if size > self._all.max_head_bytes:
                 self._check_head()
             return
         self._wait_for_more(len(data))

@@ -12,13 +12,15 @@ from dynogate.mcp.listening import concerns, notification_of
 from dynogate.mcp.session import Session
 from dynogate.tools.changes import Change
 from dynogate.transports.stream import Stream
-from dynogate.wire import mcp
+from dynogate.wire import mcp, sse
 
 KEPT_BYTES = 64 * 2**20
 """Of ended streams that clients may still come back for, of all sessions of a process."""
 
 _STREAM_BYTES = 2**18
 _GENERAL = "0"
+_RETRY_MS = 1_000
+_PRIMED = "2025-11-25"  # older clients take an event without data for a broken message
 
 
 class HttpSession(Session):
@@ -45,6 +47,13 @@ class HttpSession(Session):
     def new_stream(self) -> Stream:
         """A stream for the answer to one request."""
         return self._add(str(next(self._numbers)))
+
+    def priming(self, stream: Stream, number: int) -> bytes:
+        """What tells the client, before all else, how to come back to ``stream``."""
+        event_id = stream.event_id(number)
+        if self.version < _PRIMED or event_id is None:
+            return b""
+        return sse.priming(event_id, _RETRY_MS)
 
     def general_stream(self, gateway: Gateway) -> Stream:
         """The one for what belongs to no request; from the first time on, changes are told."""
