@@ -141,7 +141,9 @@ BAD: dict[str, tuple[Make, str]] = {
     "its own key": (
         lambda i: i.token(key=STRANGER, header={"jku": "https://evil.example/keys"}), "signature",
     ),
-    "critical extension": (lambda i: i.token(header={"crit": ["b64"], "b64": True}), "cannot be read"),
+    "critical extension": (
+        lambda i: i.token(header={"crit": ["b64"], "b64": True}), "cannot be read",
+    ),
     "nested endlessly": (lambda i: f"{'W1tb' * 1500}.e30.e30", "cannot be read"),
     "garbage": (lambda i: "a.b.c", "cannot be read"),
 }  # fmt: skip
