@@ -357,12 +357,7 @@ class Settings(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes to read back."""
-        joiner = {
-            "roots": os.pathsep,
-            "allowed_hosts": ",",
-            "toolsets": ",",
-            "trusted_proxies": ",",
-        }
+        joiner = {"roots": os.pathsep, **dict.fromkeys(_LISTS, ",")}
         env: dict[str, str] = {}
         for name, value in self:
             if value is None:
