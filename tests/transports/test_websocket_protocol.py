@@ -302,14 +302,10 @@ def test_who_reads_again_in_time_misses_no_answer(patient: tuple[App, Live]) -> 
 def test_a_flood_of_pings_is_answered_as_fast_as_it_is_read(patient: tuple[App, Live]) -> None:
     """Not faster: pongs that nobody reads would pile up without bound."""
     flood = frame(frames.PING, b"x" * 125) * 1000
-    sent = 0
     with Raw(patient[1], receive_buffer=4096) as raw:
         raw.socket.settimeout(0.5)
-        with pytest.raises(TimeoutError):
-            for _ in range(1000):
-                raw.socket.sendall(flood)
-                sent += len(flood)
-    assert sent < 50_000_000  # what the kernel's buffers take
+        with pytest.raises(TimeoutError):  # what the kernel's buffers take is far less
+            raw.socket.sendall(flood * 500)
 
 
 def test_the_client_of_the_library_closes_cleanly(patient: tuple[App, Live]) -> None:
