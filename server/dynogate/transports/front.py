@@ -26,13 +26,13 @@ class Front(Starlette):
         self,
         reception: Reception,
         short_cuts: Mapping[str, ASGIApp],
-        sockets: Mapping[str, ASGIApp],
+        sockets: Mapping[str, ASGIApp] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self._reception = reception
         self._short_cuts = dict(short_cuts)
-        self._sockets = dict(sockets)
+        self._sockets = dict(sockets or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI)."""
