@@ -23,15 +23,20 @@ class Stream:
     Args:
         name: makes the ids of events, so that a reader can come back; None where it cannot.
         max_bytes: of messages kept, besides the newest.
+
+    Attributes:
+        last: the number of the newest message.
+        ended: whether no more will come.
+        reader: the number of whoever reads, or was the last to read.
     """
 
-    __slots__ = ("_bytes", "_events", "_max_bytes", "_reader", "_waiting", "ended", "last", "name")
+    __slots__ = ("_bytes", "_events", "_max_bytes", "_waiting", "ended", "last", "name", "reader")
 
     def __init__(self, name: str | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         self.name = name
         self.last = 0
         self.ended = False
-        self._reader = 0
+        self.reader = 0
         self._max_bytes = max_bytes
         self._bytes = 0
         self._events: deque[tuple[int, bytes]] = deque()
@@ -62,13 +67,9 @@ class Stream:
 
     def take_over(self) -> int:
         """Be the one reader from now on; the one before stops. Gives the number of this one."""
-        self._reader += 1
+        self.reader += 1
         self._wake()
-        return self._reader
-
-    def is_read_by(self, reader: int) -> bool:
-        """Whether nobody took over from this reader."""
-        return self._reader == reader
+        return self.reader
 
     async def more(self, after: int, timeout_sec: float | None) -> bool:
         """Wait until there are messages after number ``after``, never will be, or somebody else
@@ -77,10 +78,10 @@ class Stream:
         Returns:
             False where ``timeout_sec`` passed before; None waits for ever.
         """
-        reader = self._reader
+        reader = self.reader
         loop = asyncio.get_running_loop()
         deadline = None if timeout_sec is None else loop.time() + timeout_sec
-        while self.last <= after and not self.ended and self._reader == reader:
+        while self.last <= after and not self.ended and self.reader == reader:
             if deadline is not None and loop.time() >= deadline:
                 return False
             news = loop.create_future()
@@ -139,7 +140,7 @@ async def send_stream(
     is_over = False
     while not is_over:
         is_news = await stream.more(after, KEEP_ALIVE_SEC)
-        mine = stream.is_read_by(reader)
+        mine = stream.reader == reader
         is_over = stream.ended or not mine
         body = b"" if not mine else stream.events(after) if is_news else sse.KEEP_ALIVE
         after = stream.last
