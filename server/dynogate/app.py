@@ -51,6 +51,7 @@ from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
 from dynogate.transports.shutdown import draining_first
 from dynogate.transports.streamable import StreamableEndpoint
+from dynogate.transports.wellknown import WellKnown
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
@@ -217,6 +218,7 @@ def build_app(settings: Settings) -> Starlette:
             Route("/mcp", mcp),
             Route("/mcp/tools/call", calls, methods=["POST"]),
             *Probes(gateway).routes,
+            *WellKnown(settings).routes,
         ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, DynogateError: _refusal},
@@ -224,12 +226,12 @@ def build_app(settings: Settings) -> Starlette:
 
 
 def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:
-    if is_public(settings) and not keys.exist():
+    if is_public(settings) and settings.jwt_issuer is None and not keys.exist():
         raise ConfigurationError(
             f"DYNOGATE_HOST: refusing to bind {settings.host!r}: other machines could run code "
             "through this gateway, and it has no authentication. Make a key (dynogate keys create "
-            "NAME), bind 127.0.0.1, or set DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front "
-            "of it keeps strangers out"
+            "NAME), name a token issuer (DYNOGATE_JWT_ISSUER), bind 127.0.0.1, or set "
+            "DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front of it keeps strangers out"
         )
 
 

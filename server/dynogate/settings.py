@@ -11,7 +11,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dynogate.errors import ConfigurationError
 
 ENV_PREFIX = "DYNOGATE_"
-_LISTS = ("allowed_hosts", "toolsets", "trusted_proxies")
+_LISTS = (
+    "allowed_hosts",
+    "toolsets",
+    "trusted_proxies",
+    "jwt_audience",
+    "jwt_algorithms",
+    "jwt_scopes",
+)
 _REDIS = ("redis://", "rediss://", "unix://")
 
 
@@ -54,6 +61,36 @@ class Settings(BaseSettings):
         default=(),
         description="Addresses or networks (comma-separated) of proxies in front of the gateway, "
         "whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="URL that clients reach the gateway by, without a path, where a proxy stands "
+        "in front of it; default: `http://` with the bound address and port.",
+    )
+    jwt_issuer: str | None = Field(
+        default=None,
+        description="Issuer (`iss`) whose JWT access tokens are taken beside API keys; then "
+        "everyone needs a credential.",
+    )
+    jwt_jwks_url: str | None = Field(
+        default=None, description="Where that issuer publishes its keys (a JSON Web Key Set)."
+    )
+    jwt_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Audiences (`aud`, comma-separated) of which a token must name one; default: "
+        "the gateway's URL, and the same with `/mcp`.",
+    )
+    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("RS256", "ES256", "EdDSA"),
+        description="How tokens may be signed (comma-separated); public keys only.",
+    )
+    jwt_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="The issuer's words for our scopes (`profiler.read=tools:read`, "
+        "comma-separated), found in `scope`, `scp` or `permissions`.",
+    )
+    jwt_leeway_sec: float = Field(
+        default=30.0, ge=0, le=600, description="How far the issuer's clock and ours may differ."
     )
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Where the embedded store lives."
@@ -310,6 +347,11 @@ class Settings(BaseSettings):
         return tuple(root.resolve() for root in value)
 
     @property
+    def base_url(self) -> str:
+        """The URL that clients reach the gateway by, without a path."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dynogate.db'}"
@@ -321,12 +363,7 @@ class Settings(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes to read back."""
-        joiner = {
-            "roots": os.pathsep,
-            "allowed_hosts": ",",
-            "toolsets": ",",
-            "trusted_proxies": ",",
-        }
+        joiner = {"roots": os.pathsep, **dict.fromkeys(_LISTS, ",")}
         env: dict[str, str] = {}
         for name, value in self:
             if value is None:

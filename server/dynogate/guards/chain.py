@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dynogate.errors import Busy, DynogateError, InsufficientScope
+from dynogate.errors import Busy, DynogateError, InsufficientScope, Unauthenticated
 from dynogate.guards.admission import Admission
 from dynogate.guards.authentication import Authenticator
-from dynogate.guards.caller import Caller
+from dynogate.guards.caller import RESOURCES, Caller
 from dynogate.guards.origin import OriginGuard
 from dynogate.guards.rate_limit import RateLimit
 from dynogate.guards.readiness import Check
@@ -47,6 +47,7 @@ class Guards:
         quick: what calls of quick tools pass.
         costly: what calls of tools that run programs pass.
         shedder: decides when calls are refused because the process is late with everything.
+        metadata_url: where clients learn who issues tokens; None where nobody does.
         shared: what is to be closed in the end, where rates are counted over several machines.
     """
 
@@ -58,6 +59,7 @@ class Guards:
         quick: Lane,
         costly: Lane,
         shedder: Shedder,
+        metadata_url: str | None,
         shared: "SharedCounts | None",
         metrics: Metrics,
     ) -> None:
@@ -66,6 +68,7 @@ class Guards:
         self._quick = quick
         self._costly = costly
         self._shedder = shedder
+        self._metadata_url = metadata_url
         self._shared = shared
         self._metrics = metrics
         places = quick.admission
@@ -88,7 +91,7 @@ class Guards:
             )
             return with_wishes(caller, headers)
         except DynogateError as error:
-            self._refused(error)
+            self._refused(error, scope["path"])
             raise
 
     async def run(
@@ -144,5 +147,8 @@ class Guards:
                 scope=scope,
             )
 
-    def _refused(self, error: DynogateError) -> None:
+    def _refused(self, error: DynogateError, path: str = "") -> None:
+        if isinstance(error, Unauthenticated | InsufficientScope) and self._metadata_url:
+            suffix = path if path in RESOURCES else ""
+            error.resource_metadata = self._metadata_url + suffix
         self._metrics.refused[(type(error).__name__,)].inc()

@@ -201,6 +201,7 @@ class Metrics:
         self.jobs_running = self._gauge("dynogate_jobs_running", "Jobs that run now.")
         self.jobs_queued = self._gauge("dynogate_jobs_queued", "Jobs that wait for a place.")
         self.connections = self._gauge("dynogate_connections", "Open client connections.")
+        self.tasks = self._gauge("dynogate_event_loop_tasks", "Tasks on the event loops.")
         self.sessions = self._gauge("dynogate_mcp_sessions", "Open sessions of the MCP era 2025.")
         self.sockets = self._gauge("dynogate_websockets", "Open WebSockets.")
         self.streams = self._gauge("dynogate_event_streams", "Open event streams (SSE).")

@@ -122,7 +122,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._all.refuse(why)
-        if not self._bytes:  # it never said anything
+        has_its_answer = self.is_idle and not self._in_head  # and goes on with the body
+        if not self._bytes or has_its_answer:  # or never said anything
             self.transport.close()
         elif self.is_idle:
             error = HTTPStatus(status)

@@ -12,6 +12,7 @@ from dynogate.errors import DynogateError, InvalidParams, InvalidRequest, ParseE
 
 Raw = msgspec.Raw
 NULL_ID = Raw(b"null")
+_ID_BYTES = 1024  # many a reader takes no number of more digits back
 _ID_START = frozenset(b'"-0123456789n')
 
 
@@ -102,7 +103,7 @@ def _read(data: bytes) -> Request | BadRequest:
         return _bad(data)
     request_id = params = None
     if envelope.id is not msgspec.UNSET:
-        if bytes(envelope.id)[0] not in _ID_START:
+        if not _is_id(bytes(envelope.id)):
             return _bad(data)
         request_id = envelope.id.copy()  # else it would keep the whole body
     if envelope.params is not msgspec.UNSET:
@@ -112,6 +113,10 @@ def _read(data: bytes) -> Request | BadRequest:
     return Request(envelope.method, params, request_id)
 
 
+def _is_id(data: bytes) -> bool:
+    return data[0] in _ID_START and len(data) <= _ID_BYTES
+
+
 def _bad(data: bytes) -> BadRequest:
     """What is wrong with a message that is no request, and the id to tell it to."""
     try:
@@ -119,8 +124,9 @@ def _bad(data: bytes) -> BadRequest:
     except msgspec.ValidationError:
         return BadRequest(InvalidRequest("a request must be a JSON object"), NULL_ID)
     request_id = NULL_ID if found.id is msgspec.UNSET else found.id.copy()
-    if bytes(request_id)[0] not in _ID_START:
-        return BadRequest(InvalidRequest("'id' must be a string, a number or null"), NULL_ID)
+    if not _is_id(bytes(request_id)):
+        problem = f"'id' must be a string, a number or null, of at most {_ID_BYTES} bytes"
+        return BadRequest(InvalidRequest(problem), NULL_ID)
     if found.jsonrpc is msgspec.UNSET or bytes(found.jsonrpc) != b'"2.0"':
         return BadRequest(InvalidRequest("'jsonrpc' must be \"2.0\""), request_id)
     if found.method is msgspec.UNSET or bytes(found.method)[:1] != b'"':
