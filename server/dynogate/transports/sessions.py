@@ -74,7 +74,7 @@ class HttpSession(Session):
 
     def _abandon(self, stream: Stream, reader: int) -> None:
         call = self._calls.get(stream)
-        if call is not None and stream.reader == reader:
+        if call is not None and stream.reader == reader and not stream.is_read:
             call.cancel()
 
     def general_stream(self, gateway: Gateway) -> Stream:
