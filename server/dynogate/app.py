@@ -51,6 +51,7 @@ from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
 from dynogate.transports.shutdown import draining_first
 from dynogate.transports.streamable import StreamableEndpoint
+from dynogate.transports.websocket import WebSocketEndpoint
 from dynogate.transports.wellknown import WellKnown
 from dynogate.wire import jsonrpc
 
@@ -154,7 +155,8 @@ def build_app(settings: Settings) -> Starlette:
         traces=build_traces(settings),
     )
 
-    mcp = StreamableEndpoint(gateway, Router(gateway))
+    router = Router(gateway)
+    mcp = StreamableEndpoint(gateway, router)
     connections = Connections(
         highest=settings.max_connections,
         head_sec=settings.head_timeout_sec,
@@ -204,6 +206,7 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.sessions, lambda: mcp.sessions)
     metrics.follow(metrics.connections, lambda: len(connections))
     calls = RpcEndpoint(gateway)
+    sockets = WebSocketEndpoint(gateway, router)
     access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
         Reception(
@@ -214,6 +217,7 @@ def build_app(settings: Settings) -> Starlette:
             traces=gateway.traces,
         ),
         {"/mcp": mcp, "/mcp/tools/call": calls},
+        {"/ws": sockets, "/mcp": sockets},
         routes=[
             Route("/mcp", mcp),
             Route("/mcp/tools/call", calls, methods=["POST"]),

@@ -176,6 +176,22 @@ class Settings(BaseSettings):
     body_timeout_sec: float = Field(
         default=20.0, gt=0, description="Time a client has to send its request body."
     )
+    max_sockets: int = Field(
+        default=4096, ge=1, description="WebSockets that are open at once in each server process."
+    )
+    max_sockets_per_client: int = Field(
+        default=1024, ge=1, description="The same for one client (a key, or else an address)."
+    )
+    socket_idle_timeout_sec: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Time without a message after which a WebSocket is closed, if no call runs.",
+    )
+    socket_ping_sec: float = Field(
+        default=20.0,
+        gt=0,
+        description="Silence after which a WebSocket's client is pinged; it has as long to answer.",
+    )
     read_timeout_sec: float = Field(
         default=30.0,
         gt=0,
@@ -290,6 +306,12 @@ class Settings(BaseSettings):
     )
     session_idle_sec: float = Field(
         default=1_800.0, gt=0, description="Time without use after which an MCP session ends."
+    )
+    resume_sec: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time an MCP client has to come back for the answer of a call in a session "
+        "after its connection broke; then the call is cancelled.",
     )
     client_answer_timeout_sec: float = Field(
         default=300.0,
