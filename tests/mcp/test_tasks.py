@@ -90,6 +90,7 @@ def test_the_result_is_what_the_call_would_have_answered(speaker: TaskSpeaker) -
     assert task["status"] == "completed"
     assert "pollIntervalMs" not in task
     assert task["result"]["structuredContent"] == {"said": "computed  in 0.1 s"}
+    assert task["result"]["resultType"] == "complete"  # the reference client insists on it
     mcp_types.CallToolResult.model_validate(task["result"])
 
 

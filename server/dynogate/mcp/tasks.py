@@ -19,11 +19,12 @@ from dynogate.tools.inputs import Answer
 from dynogate.tools.registry import Scope, Tool
 from dynogate.tools.tasks import DeferredCall, Failed
 from dynogate.wire.jsonrpc import Raw, error_object
-from dynogate.wire.mcp import SERVER_INFO, TASKS_EXTENSION, encode
+from dynogate.wire.mcp import SERVER_INFO, TASKS_EXTENSION, Decoration, encode
 
 POLL_INTERVAL_MS = 1000
 """How often a client should ask about a task that has not ended."""
 
+_decorated = Decoration(INFO)
 _extensions = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -130,7 +131,7 @@ def detailed(row: TaskRow) -> dict[str, Any]:
     if row.state == INPUT_REQUIRED:
         told["inputRequests"] = row.requests
     elif row.state == COMPLETED and row.outcome is not None:
-        told["result"] = Raw(row.outcome)
+        told["result"] = Raw(_decorated(row.outcome))
     elif row.state == FAILED:
         told["error"] = Raw(row.outcome or error_object(InternalError(row.message or "lost")))
     return told
