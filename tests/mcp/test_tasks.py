@@ -27,7 +27,9 @@ class TaskSpeaker(Speaker):
     def ask(self, method: str, **params: Any) -> Any:
         """The response's body."""
         told = {"_meta": meta(**{PREFIX + "clientCapabilities": self.declared}), **params}
-        headers = {"mcp_name": params["taskId"]} if "taskId" in params else {}
+        headers = {"accept": "application/json"}
+        if "taskId" in params:
+            headers["mcp_name"] = params["taskId"]
         return self.post(method, told, **headers).json()
 
     def call(self, tool: str, **more: Any) -> Any:

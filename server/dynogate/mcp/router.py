@@ -28,6 +28,7 @@ class Router:
             *listening.methods(gateway),
             *tasks.methods(gateway),
         ]
+        self._guards = gateway.guards
         self._rounds = Rounds(gateway.secret)
         self._legacy = {method.name: method for method in methods if method.legacy}
         self._modern = {
@@ -54,6 +55,8 @@ class Router:
 
     async def _result(self, request: Request) -> bytes:
         name = request.message.method
+        if name != "tools/call":  # which is counted by its tool
+            await self._guards.count(request.caller)
         if request.is_modern:
             found = self._modern.get(name)
             if found is None:

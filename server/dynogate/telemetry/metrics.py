@@ -190,6 +190,18 @@ class Metrics:
             "What the guards refused, by the error that said so.",
             ("error",),
         )
+        self.messages = Counter(
+            cells,
+            "dynogate_websocket_messages",
+            "Messages on WebSockets, by direction (in, out).",
+            ("direction",),
+        )
+        self.closes = Counter(
+            cells,
+            "dynogate_websocket_closes",
+            "WebSockets that ended, by close code (RFC 6455).",
+            ("code",),
+        )
         self._loop_lag = Histogram(
             cells,
             "dynogate_event_loop_lag_seconds",
@@ -242,7 +254,7 @@ class Metrics:
     def families(self) -> Iterable[Metric]:
         """Every metric, of all processes."""
         sums = self._cells.sums()
-        for counter in (self.requests, self.calls, self.refused):
+        for counter in (self.requests, self.calls, self.refused, self.messages, self.closes):
             yield counter.exposed(sums)
         for histogram in (self.seconds, self._loop_lag):
             yield histogram.exposed(sums)

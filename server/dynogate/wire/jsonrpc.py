@@ -135,28 +135,28 @@ def _bad(data: bytes) -> BadRequest:
     return BadRequest(InvalidRequest("'params' must be an object"), request_id)
 
 
-def named_arguments(params: bytes | None) -> tuple[bytes, str | None]:
-    """The arguments of a direct call as a JSON object, and the ``_client_id`` beside them.
+def named_arguments(params: bytes | None) -> tuple[bytes, str | None, Raw | None]:
+    """The arguments of a direct call as JSON, and the ``_client_id`` and ``_meta`` beside them.
 
     Raises:
         InvalidParams: the params are given by position, or ``_client_id`` is not a string.
     """
     if params is None:
-        return b"{}", None
+        return b"{}", None, None
     if params[:1] == b"[":
         raise InvalidParams("'params' must be an object with the tool's arguments by name")
-    if b'"_client_id"' not in params:
-        return params, None
+    if b'"_client_id"' not in params and b'"_meta"' not in params:
+        return params, None, None
     try:
         members = _members.decode(params)
-        if "_client_id" not in members:
-            return params, None
-        client_id = _string.decode(members.pop("_client_id"))
+        meta = members.pop("_meta", None)
+        client_id = members.pop("_client_id", None)
+        name = None if client_id is None else _string.decode(client_id)
     except msgspec.DecodeError:
         raise InvalidParams("argument '_client_id': expected a string") from None
-    if len(client_id) > 256:
+    if name is not None and len(name) > 256:
         raise InvalidParams("argument '_client_id': at most 256 characters are taken")
-    return _encoder.encode(members), client_id
+    return _encoder.encode(members), name, meta
 
 
 def call_params(params: bytes | None) -> tuple[str, bytes]:
