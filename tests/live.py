@@ -66,6 +66,7 @@ def in_process(app: Starlette, *, plain: bool = False) -> Iterator[Live]:
         port=0,
         log_config=None,
         http="httptools" if plain else "dynogate.transports.protocol:HttpProtocol",
+        ws="dynogate.transports.websocket_protocol:WebSocketProtocol",
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)

@@ -51,6 +51,8 @@ from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
 from dynogate.transports.shutdown import draining_first
 from dynogate.transports.streamable import StreamableEndpoint
+from dynogate.transports.websocket import WebSocketEndpoint
+from dynogate.transports.wellknown import WellKnown
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
@@ -153,7 +155,8 @@ def build_app(settings: Settings) -> Starlette:
         traces=build_traces(settings),
     )
 
-    mcp = StreamableEndpoint(gateway, Router(gateway))
+    router = Router(gateway)
+    mcp = StreamableEndpoint(gateway, router)
     connections = Connections(
         highest=settings.max_connections,
         head_sec=settings.head_timeout_sec,
@@ -203,6 +206,7 @@ def build_app(settings: Settings) -> Starlette:
     metrics.follow(metrics.sessions, lambda: mcp.sessions)
     metrics.follow(metrics.connections, lambda: len(connections))
     calls = RpcEndpoint(gateway)
+    sockets = WebSocketEndpoint(gateway, router)
     access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
         Reception(
@@ -213,10 +217,12 @@ def build_app(settings: Settings) -> Starlette:
             traces=gateway.traces,
         ),
         {"/mcp": mcp, "/mcp/tools/call": calls},
+        {"/ws": sockets, "/mcp": sockets},
         routes=[
             Route("/mcp", mcp),
             Route("/mcp/tools/call", calls, methods=["POST"]),
             *Probes(gateway).routes,
+            *WellKnown(settings).routes,
         ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, DynogateError: _refusal},
@@ -224,12 +230,12 @@ def build_app(settings: Settings) -> Starlette:
 
 
 def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:
-    if is_public(settings) and not keys.exist():
+    if is_public(settings) and settings.jwt_issuer is None and not keys.exist():
         raise ConfigurationError(
             f"DYNOGATE_HOST: refusing to bind {settings.host!r}: other machines could run code "
             "through this gateway, and it has no authentication. Make a key (dynogate keys create "
-            "NAME), bind 127.0.0.1, or set DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front "
-            "of it keeps strangers out"
+            "NAME), name a token issuer (DYNOGATE_JWT_ISSUER), bind 127.0.0.1, or set "
+            "DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front of it keeps strangers out"
         )
 
 

@@ -106,6 +106,7 @@ def _run_server(settings: "Settings") -> None:
         port=settings.port,
         workers=settings.workers,
         http="dynogate.transports.protocol:HttpProtocol",
+        ws="dynogate.transports.websocket_protocol:WebSocketProtocol",
         loop="uvloop",
         log_config=None,
         access_log=False,

@@ -11,7 +11,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dynogate.errors import ConfigurationError
 
 ENV_PREFIX = "DYNOGATE_"
-_LISTS = ("allowed_hosts", "toolsets", "trusted_proxies")
+_LISTS = (
+    "allowed_hosts",
+    "toolsets",
+    "trusted_proxies",
+    "jwt_audience",
+    "jwt_algorithms",
+    "jwt_scopes",
+)
 _REDIS = ("redis://", "rediss://", "unix://")
 
 
@@ -54,6 +61,36 @@ class Settings(BaseSettings):
         default=(),
         description="Addresses or networks (comma-separated) of proxies in front of the gateway, "
         "whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="URL that clients reach the gateway by, without a path, where a proxy stands "
+        "in front of it; default: `http://` with the bound address and port.",
+    )
+    jwt_issuer: str | None = Field(
+        default=None,
+        description="Issuer (`iss`) whose JWT access tokens are taken beside API keys; then "
+        "everyone needs a credential.",
+    )
+    jwt_jwks_url: str | None = Field(
+        default=None, description="Where that issuer publishes its keys (a JSON Web Key Set)."
+    )
+    jwt_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Audiences (`aud`, comma-separated) of which a token must name one; default: "
+        "the gateway's URL, and the same with `/mcp`.",
+    )
+    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("RS256", "ES256", "EdDSA"),
+        description="How tokens may be signed (comma-separated); public keys only.",
+    )
+    jwt_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="The issuer's words for our scopes (`profiler.read=tools:read`, "
+        "comma-separated), found in `scope`, `scp` or `permissions`.",
+    )
+    jwt_leeway_sec: float = Field(
+        default=30.0, ge=0, le=600, description="How far the issuer's clock and ours may differ."
     )
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Where the embedded store lives."
@@ -138,6 +175,22 @@ class Settings(BaseSettings):
     )
     body_timeout_sec: float = Field(
         default=20.0, gt=0, description="Time a client has to send its request body."
+    )
+    max_sockets: int = Field(
+        default=4096, ge=1, description="WebSockets that are open at once in each server process."
+    )
+    max_sockets_per_client: int = Field(
+        default=1024, ge=1, description="The same for one client (a key, or else an address)."
+    )
+    socket_idle_timeout_sec: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Time without a message after which a WebSocket is closed, if no call runs.",
+    )
+    socket_ping_sec: float = Field(
+        default=20.0,
+        gt=0,
+        description="Silence after which a WebSocket's client is pinged; it has as long to answer.",
     )
     read_timeout_sec: float = Field(
         default=30.0,
@@ -254,6 +307,12 @@ class Settings(BaseSettings):
     session_idle_sec: float = Field(
         default=1_800.0, gt=0, description="Time without use after which an MCP session ends."
     )
+    resume_sec: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time an MCP client has to come back for the answer of a call in a session "
+        "after its connection broke; then the call is cancelled.",
+    )
     client_answer_timeout_sec: float = Field(
         default=300.0,
         gt=0,
@@ -304,6 +363,11 @@ class Settings(BaseSettings):
         return tuple(root.resolve() for root in value)
 
     @property
+    def base_url(self) -> str:
+        """The URL that clients reach the gateway by, without a path."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dynogate.db'}"
@@ -315,12 +379,7 @@ class Settings(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes to read back."""
-        joiner = {
-            "roots": os.pathsep,
-            "allowed_hosts": ",",
-            "toolsets": ",",
-            "trusted_proxies": ",",
-        }
+        joiner = {"roots": os.pathsep, **dict.fromkeys(_LISTS, ",")}
         env: dict[str, str] = {}
         for name, value in self:
             if value is None:

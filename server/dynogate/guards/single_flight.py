@@ -16,6 +16,9 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         self._pending: dict[bytes, asyncio.Future[T]] = {}
 
+    def __len__(self) -> int:
+        return len(self._pending)
+
     async def __call__(self, key: bytes, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer to ``key``, asked by whoever came first; raises what ``ask`` raises."""
         pending = self._pending.get(key)

@@ -43,9 +43,12 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection on; WebSockets have bounds of their own."""
+        """Hand the connection on; WebSockets have bounds, and write each message, of their own."""
         self._all.discard(self)
+        if isinstance(self.transport, JoinedWrites):
+            self.transport = self.transport.unwrap()
         super().handle_websocket_upgrade()
+        del self.parser  # it holds this protocol, which nobody needs any more
 
     def data_received(self, data: bytes) -> None:
         """Read on; a request that did not arrive whole has to be complete in time."""
@@ -140,7 +143,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._all.refuse(why)
-        if not self._bytes:  # it never said anything
+        has_its_answer = self.is_idle and not self._in_head  # and goes on with the body
+        if not self._bytes or has_its_answer:  # or never said anything
             self.transport.close()
         elif self.is_idle:
             error = HTTPStatus(status)
