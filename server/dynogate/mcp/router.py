@@ -63,21 +63,16 @@ class Router:
                 raise _unknown(name, self._modern)
             method, decoration = found
             if method.asks:
-                result = await self._in_rounds(method, request)
-            else:
+                self._rounds.resume(request)
+            try:
                 result = await method.serve(request)
+            except InputRequired as required:
+                return self._rounds.ask(request, required)
             return result if isinstance(result, Whole) else decoration(result)
         served = self._legacy.get(name)
         if served is None:
             raise _unknown(name, self._legacy)
         return await served.serve(request)
-
-    async def _in_rounds(self, method: Method, request: Request) -> bytes:
-        self._rounds.resume(request)
-        try:
-            return await method.serve(request)
-        except InputRequired as required:
-            return self._rounds.ask(request, required)
 
 
 def _decoration(method: Method) -> Decoration:
