@@ -34,6 +34,7 @@ DEFAULTS = {
     "data_dir": "`$XDG_DATA_HOME/dynogate`, or `~/.local/share/dynogate`",
     "roots": "the working directory",
     "max_running_jobs": "the CPU count",
+    "jwt_algorithms": "`RS256,ES256,EdDSA`",
 }
 
 

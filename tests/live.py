@@ -59,13 +59,14 @@ def _encode(body: object) -> bytes:
 
 
 @contextlib.contextmanager
-def in_process(app: Starlette) -> Iterator[Live]:
-    """Serve ``app`` from a thread of this process."""
+def in_process(app: Starlette, *, plain: bool = False) -> Iterator[Live]:
+    """Serve ``app`` from a thread of this process; ``plain`` where it is not a whole gateway."""
     config = uvicorn.Config(
         app,
         port=0,
         log_config=None,
-        http="dynogate.transports.protocol:HttpProtocol",
+        http="httptools" if plain else "dynogate.transports.protocol:HttpProtocol",
+        ws="dynogate.transports.websocket_protocol:WebSocketProtocol",
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)

@@ -75,3 +75,25 @@ async def wait(
     except asyncio.CancelledError:
         cancelled.set()
         raise
+
+
+@toolset.tool(scope="tools:execute", annotations=Annotations(read_only=False), long_running=True)
+async def steps(
+    ctx: ToolContext, *, count: Annotated[int, Field(description="how many", ge=1, le=100)]
+) -> Echo:
+    """Take some steps, and tell of each."""
+
+    def work(job: JobHandle) -> Echo:
+        for step in range(count):
+            job.progress(step + 1, count, f"step {step + 1}")
+        return Echo(said="done", times=1, client_id=None, principal=ctx.principal)
+
+    return await ctx.run_job("steps", work)
+
+
+@toolset.tool(scope="tools:read", annotations=READ)
+async def fill(
+    ctx: ToolContext, *, size: Annotated[int, Field(description="how many characters", ge=0)]
+) -> Echo:
+    """Answer at some length."""
+    return Echo(said="x" * size, times=1, client_id=None, principal=ctx.principal)

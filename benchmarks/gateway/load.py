@@ -6,7 +6,9 @@ the server is kept busy; every answer's status and result is checked.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -124,21 +126,24 @@ def _frame_end(answer: bytes) -> int | None:
     return whole if len(answer) >= whole else None
 
 
-def measure(url: str, call: Call, pid: int, *, seconds: float) -> Sample:
+def measure(url: str, calls: Sequence[Call], pid: int, *, seconds: float) -> Sample:
     """Keep the server ``pid`` at ``url`` busy for ``seconds``, longer where it is very slow.
+
+    Args:
+        calls: what each connection calls, again and again.
 
     Raises:
         RuntimeError: a call failed.
         OSError: the server could not be reached.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_measure(url, call, pid, seconds))
+        return runner.run(_measure(url, calls, pid, seconds))
 
 
-async def _measure(url: str, call: Call, pid: int, seconds: float) -> Sample:
+async def _measure(url: str, each: Sequence[Call], pid: int, seconds: float) -> Sample:
     connections: list[Connection] = []
     try:
-        await _connect(url, call, connections)
+        await _connect(url, each, connections)
         ends = asyncio.gather(*(connection.ended for connection in connections))
         await _while_calls_go_well(ends, seconds * _WARM_UP)
         calls, cpu, start = _total(connections), cpu_ns(pid), time.perf_counter()
@@ -161,11 +166,12 @@ async def _measure(url: str, call: Call, pid: int, seconds: float) -> Sample:
     return Sample(used / 1000 / calls, calls / elapsed)
 
 
-async def _connect(url: str, call: Call, connections: list[Connection]) -> None:
+async def _connect(url: str, calls: Sequence[Call], connections: list[Connection]) -> None:
     loop = asyncio.get_running_loop()
     host, _, port = urlsplit(url).netloc.partition(":")
-    for _ in range(CONNECTIONS):
-        _, connection = await loop.create_connection(lambda: Connection(call), host, int(port))
+    for call in calls:
+        made = loop.create_connection(partial(Connection, call), host, int(port))
+        _, connection = await made
         connections.append(connection)
 
 

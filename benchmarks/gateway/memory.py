@@ -77,7 +77,7 @@ def _with_gateway(measure: Callable[[Running], Held]) -> Held | None:
 
 def _websockets(server: Running) -> Held:
     """Connections that made one call each."""
-    tried(server.url, WEBSOCKET, server.credentials)
+    tried(server.url, WEBSOCKET, server.credentials, 1)
     return asyncio.run(_hold_websockets(server))
 
 
@@ -110,7 +110,7 @@ async def _hold_websockets(server: Running) -> Held:
 def _sessions(server: Running) -> Held:
     """Sessions that made one call each, then ended by DELETE."""
     headers = {**MCP_2025.headers, **server.credentials}
-    tried(server.url, MCP_2025, server.credentials)
+    tried(server.url, MCP_2025, server.credentials, 1)
 
     def come(_: int) -> Headers:
         ours = {**headers, **open_session(server.url, MCP_2025.path, headers)}

@@ -81,8 +81,9 @@ class NotServed(Exception):
     """There is no such endpoint."""
 
 
-def tried(url: str, protocol: Protocol, credentials: Headers) -> Call:
-    """How to call the tool at ``url``; it was done once.
+def tried(url: str, protocol: Protocol, credentials: Headers, connections: int) -> list[Call]:
+    """How each of ``connections`` calls the tool at ``url``; each with a session of its own, where
+    there are sessions. It was done once.
 
     Raises:
         NotServed: the server has no such endpoint.
@@ -90,9 +91,18 @@ def tried(url: str, protocol: Protocol, credentials: Headers) -> Call:
     """
     headers = {**protocol.headers, **credentials}
     if protocol.websocket:
-        return _tried_websocket(url, protocol, headers)
+        return [_tried_websocket(url, protocol, headers)] * connections
     if protocol.sessions:
-        headers |= open_session(url, protocol.path, headers)
+        return [_tried_session(url, protocol, headers) for _ in range(connections)]
+    return [_tried_post(url, protocol, headers)] * connections
+
+
+def _tried_session(url: str, protocol: Protocol, headers: Headers) -> Call:
+    session = open_session(url, protocol.path, headers)
+    return _tried_post(url, protocol, {**headers, **session})
+
+
+def _tried_post(url: str, protocol: Protocol, headers: Headers) -> Call:
     content, _ = post(url, protocol.path, headers, protocol.body)
     _require_result(protocol, content)
     length = {"Content-Length": str(len(protocol.body))}

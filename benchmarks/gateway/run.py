@@ -20,7 +20,7 @@ from dynogate.profiling.statistics import PairedRatio, paired_ratio
 
 from benchmarks._report import Bar, Report
 from benchmarks.gateway import memory as memory_of_idle_clients
-from benchmarks.gateway.load import Sample, measure
+from benchmarks.gateway.load import CONNECTIONS, Sample, measure
 from benchmarks.gateway.messages import Call, NotServed, tried
 from benchmarks.gateway.page import page
 from benchmarks.gateway.servers import Running, Server
@@ -94,8 +94,8 @@ def _measured(
         samples: Samples = {name: [] for name in calls}
         for _ in range(rounds):
             for name in random.sample(sorted(calls), len(calls)):
-                server, call = calls[name]
-                sample = measure(server.url, call, server.pid, seconds=seconds)
+                server, each = calls[name]
+                sample = measure(server.url, each, server.pid, seconds=seconds)
                 samples[name].append(sample)
         return samples
 
@@ -115,13 +115,13 @@ def _start(
 
 def _calls(
     subjects: Sequence[Subject], running: Mapping[Server, Running]
-) -> dict[str, tuple[Running, Call]]:
+) -> dict[str, tuple[Running, list[Call]]]:
     found = {}
     for subject in subjects:
         server = running[subject.server]
         try:
-            call = tried(server.url, subject.protocol, server.credentials)
-            found[subject.name] = (server, call)
+            each = tried(server.url, subject.protocol, server.credentials, CONNECTIONS)
+            found[subject.name] = (server, each)
         except NotServed as error:
             _say(f"{subject.name} is not served: {error}")
     return found

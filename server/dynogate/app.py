@@ -42,18 +42,22 @@ from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
+from dynogate.transports.connections import Connections
 from dynogate.transports.front import Front
 from dynogate.transports.posted import HTTP
 from dynogate.transports.probes import Probes
-from dynogate.transports.protocol import HttpProtocol
 from dynogate.transports.reception import Reception
 from dynogate.transports.responses import error_headers
 from dynogate.transports.rpc import RpcEndpoint
 from dynogate.transports.shutdown import draining_first
 from dynogate.transports.streamable import StreamableEndpoint
+from dynogate.transports.websocket import WebSocketEndpoint
+from dynogate.transports.wellknown import WellKnown
 from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
+
+_LAST_WORDS_SEC = 5.0  # for the answer that a body took too long
 
 
 def create_app() -> Starlette:
@@ -117,6 +121,7 @@ def build_app(settings: Settings) -> Starlette:
             ProfilingPolicy(
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
+                confirm_code=settings.confirm_code,
             ),
             changes,
         ),
@@ -150,10 +155,20 @@ def build_app(settings: Settings) -> Starlette:
         traces=build_traces(settings),
     )
 
-    mcp = StreamableEndpoint(gateway, Router(gateway))
+    router = Router(gateway)
+    mcp = StreamableEndpoint(gateway, router)
+    connections = Connections(
+        highest=settings.max_connections,
+        head_sec=settings.head_timeout_sec,
+        body_sec=settings.body_timeout_sec + _LAST_WORDS_SEC,
+        read_sec=settings.read_timeout_sec,
+        max_head_bytes=settings.max_head_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        metrics=metrics,
+    )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         lost = await asyncio.to_thread(records.lost, owner_is_alive)
         lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
@@ -167,14 +182,16 @@ def build_app(settings: Settings) -> Starlette:
         watching = asyncio.create_task(watch_lists(gateway))
         sweeping = asyncio.create_task(mcp.run())
         pulse = Pulse(metrics, guards.beat)
+        connections.start()
         try:
             with draining_first(gateway):
-                yield
+                yield {"connections": connections}
         finally:
             gateway.drain.begin()
             watching.cancel()
             sweeping.cancel()
             pulse.stop()
+            connections.stop()
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await gateway.tasks.close()
             await guards.close()
@@ -186,8 +203,10 @@ def build_app(settings: Settings) -> Starlette:
 
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
-    metrics.follow(metrics.connections, lambda: HttpProtocol.open_connections)
+    metrics.follow(metrics.sessions, lambda: mcp.sessions)
+    metrics.follow(metrics.connections, lambda: len(connections))
     calls = RpcEndpoint(gateway)
+    sockets = WebSocketEndpoint(gateway, router)
     access = AccessLog(settings.access_log) if settings.access_log else None
     return Front(
         Reception(
@@ -198,10 +217,12 @@ def build_app(settings: Settings) -> Starlette:
             traces=gateway.traces,
         ),
         {"/mcp": mcp, "/mcp/tools/call": calls},
+        {"/ws": sockets, "/mcp": sockets},
         routes=[
             Route("/mcp", mcp),
             Route("/mcp/tools/call", calls, methods=["POST"]),
             *Probes(gateway).routes,
+            *WellKnown(settings).routes,
         ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, DynogateError: _refusal},
@@ -209,12 +230,12 @@ def build_app(settings: Settings) -> Starlette:
 
 
 def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:
-    if is_public(settings) and not keys.exist():
+    if is_public(settings) and settings.jwt_issuer is None and not keys.exist():
         raise ConfigurationError(
             f"DYNOGATE_HOST: refusing to bind {settings.host!r}: other machines could run code "
             "through this gateway, and it has no authentication. Make a key (dynogate keys create "
-            "NAME), bind 127.0.0.1, or set DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front "
-            "of it keeps strangers out"
+            "NAME), name a token issuer (DYNOGATE_JWT_ISSUER), bind 127.0.0.1, or set "
+            "DYNOGATE_ALLOW_PUBLIC_BIND=1 where something in front of it keeps strangers out"
         )
 
 

@@ -106,10 +106,14 @@ def _run_server(settings: "Settings") -> None:
         port=settings.port,
         workers=settings.workers,
         http="dynogate.transports.protocol:HttpProtocol",
+        ws="dynogate.transports.websocket_protocol:WebSocketProtocol",
         loop="uvloop",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=settings.keep_alive_sec,
         timeout_worker_healthcheck=60,  # a worker that still imports on a busy machine is not dead
         timeout_graceful_shutdown=int(settings.shutdown_grace_sec) + 1,
     )

@@ -11,6 +11,7 @@
     │   ├── UnknownTool           -32602, 404
     │   ├── InternalError         -32603, 500
     │   ├── UnknownResource       -32602, 400
+    │   │   └── UnknownResourceBefore2026  -32002, 400
     │   ├── HeaderMismatch        -32020, 400
     │   ├── MissingCapability     -32021, 400
     │   ├── UnsupportedVersion    -32022, 400
@@ -40,6 +41,7 @@
     ├── Busy                       1503, 503 (knows when to come back)
     │   └── RateLimited            1429, 429 (knows the limits)
     ├── StoreUnavailable           1507, 503
+    ├── IssuerUnavailable          1508, 503
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
         ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
@@ -118,6 +120,12 @@ class UnknownResource(RequestError):
     """MCP asked for a resource, a prompt or a task that is not there."""
 
     code, status = -32602, 400
+
+
+class UnknownResourceBefore2026(UnknownResource):
+    """The same, in the words of MCP's versions before 2026-07-28 (``server/resources``)."""
+
+    code = -32002
 
 
 class HeaderMismatch(RequestError):
@@ -204,12 +212,10 @@ class Unauthenticated(RequestError):
 
     code, status = 1401, 401
 
-    def __init__(
-        self, message: str, *, reason: str | None = None, resource_metadata: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
-        self.resource_metadata = resource_metadata
+        self.resource_metadata: str | None = None
 
 
 class InsufficientScope(RequestError):
@@ -222,10 +228,10 @@ class InsufficientScope(RequestError):
 
     code, status = 1407, 403
 
-    def __init__(self, message: str, *, scope: str, resource_metadata: str | None = None) -> None:
+    def __init__(self, message: str, *, scope: str) -> None:
         super().__init__(message, data={"scope": scope})
         self.scope = scope
-        self.resource_metadata = resource_metadata
+        self.resource_metadata: str | None = None
 
 
 class ToolError(DynogateError):
@@ -341,6 +347,12 @@ class StoreUnavailable(DynogateError):
     """The store cannot be read or written (disk full, locked, connection lost)."""
 
     code, status = 1507, 503
+
+
+class IssuerUnavailable(DynogateError):
+    """Whether an access token is good cannot be known: its issuer's keys are out of reach."""
+
+    code, status = 1508, 503
 
 
 class ConfigurationError(DynogateError):

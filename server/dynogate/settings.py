@@ -11,6 +11,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dynogate.errors import ConfigurationError
 
 ENV_PREFIX = "DYNOGATE_"
+_LISTS = (
+    "allowed_hosts",
+    "toolsets",
+    "trusted_proxies",
+    "jwt_audience",
+    "jwt_algorithms",
+    "jwt_scopes",
+)
 _REDIS = ("redis://", "rediss://", "unix://")
 
 
@@ -49,6 +57,41 @@ class Settings(BaseSettings):
         description="Names (comma-separated) that clients may use in the Host header besides "
         "loopback names and the bound address; `*` allows any.",
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks (comma-separated) of proxies in front of the gateway, "
+        "whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="URL that clients reach the gateway by, without a path, where a proxy stands "
+        "in front of it; default: `http://` with the bound address and port.",
+    )
+    jwt_issuer: str | None = Field(
+        default=None,
+        description="Issuer (`iss`) whose JWT access tokens are taken beside API keys; then "
+        "everyone needs a credential.",
+    )
+    jwt_jwks_url: str | None = Field(
+        default=None, description="Where that issuer publishes its keys (a JSON Web Key Set)."
+    )
+    jwt_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Audiences (`aud`, comma-separated) of which a token must name one; default: "
+        "the gateway's URL, and the same with `/mcp`.",
+    )
+    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("RS256", "ES256", "EdDSA"),
+        description="How tokens may be signed (comma-separated); public keys only.",
+    )
+    jwt_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="The issuer's words for our scopes (`profiler.read=tools:read`, "
+        "comma-separated), found in `scope`, `scp` or `permissions`.",
+    )
+    jwt_leeway_sec: float = Field(
+        default=30.0, ge=0, le=600, description="How far the issuer's clock and ours may differ."
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Where the embedded store lives."
     )
@@ -76,6 +119,12 @@ class Settings(BaseSettings):
     )
     allow_code: bool = Field(
         default=False, description="Allow `profile_code` without the sandbox, too."
+    )
+    confirm_code: bool = Field(
+        default=False,
+        description="Where there is no sandbox and `allow_code` is off: run code after the user "
+        "confirmed it in an MCP client that can ask. Whoever can call the gateway can bring a "
+        "client that confirms anything, so this is for gateways that only trusted people reach.",
     )
     job_timeout_sec: float = Field(
         default=600.0,
@@ -113,8 +162,49 @@ class Settings(BaseSettings):
         default=4 * 2**20, ge=1024, description="Largest request body; beyond it a call gets 413."
     )
     max_batch: int = Field(default=50, ge=1, description="Calls in one JSON-RPC batch.")
+    max_head_bytes: int = Field(
+        default=32 * 2**10,
+        ge=1024,
+        description="Longest head (request line and headers); beyond it a connection gets 431.",
+    )
+    head_timeout_sec: float = Field(
+        default=10.0,
+        gt=0,
+        description="Time a client has to send a request's head, on a new connection from its "
+        "beginning.",
+    )
     body_timeout_sec: float = Field(
         default=20.0, gt=0, description="Time a client has to send its request body."
+    )
+    max_sockets: int = Field(
+        default=4096, ge=1, description="WebSockets that are open at once in each server process."
+    )
+    max_sockets_per_client: int = Field(
+        default=1024, ge=1, description="The same for one client (a key, or else an address)."
+    )
+    socket_idle_timeout_sec: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Time without a message after which a WebSocket is closed, if no call runs.",
+    )
+    socket_ping_sec: float = Field(
+        default=20.0,
+        gt=0,
+        description="Silence after which a WebSocket's client is pinged; it has as long to answer.",
+    )
+    read_timeout_sec: float = Field(
+        default=30.0,
+        gt=0,
+        description="Time a client may leave an answer unread before its connection is cut.",
+    )
+    keep_alive_sec: int = Field(
+        default=65, ge=1, description="Time an idle connection is kept for the next request."
+    )
+    max_connections: int = Field(
+        default=4096,
+        ge=1,
+        description="Open HTTP connections of each server process, fewer where it may not open as "
+        "many files; beyond it the oldest idle one is closed, or a new one gets 503.",
     )
     call_timeout_sec: float = Field(
         default=30.0,
@@ -217,6 +307,12 @@ class Settings(BaseSettings):
     session_idle_sec: float = Field(
         default=1_800.0, gt=0, description="Time without use after which an MCP session ends."
     )
+    resume_sec: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time an MCP client has to come back for the answer of a call in a session "
+        "after its connection broke; then the call is cancelled.",
+    )
     client_answer_timeout_sec: float = Field(
         default=300.0,
         gt=0,
@@ -235,7 +331,7 @@ class Settings(BaseSettings):
         default="auto", description="`auto` is console on a terminal and JSON elsewhere."
     )
 
-    @field_validator("allowed_hosts", "toolsets", mode="before")
+    @field_validator(*_LISTS, mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -267,6 +363,11 @@ class Settings(BaseSettings):
         return tuple(root.resolve() for root in value)
 
     @property
+    def base_url(self) -> str:
+        """The URL that clients reach the gateway by, without a path."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dynogate.db'}"
@@ -278,7 +379,7 @@ class Settings(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes to read back."""
-        joiner = {"roots": os.pathsep, "allowed_hosts": ",", "toolsets": ","}
+        joiner = {"roots": os.pathsep, **dict.fromkeys(_LISTS, ",")}
         env: dict[str, str] = {}
         for name, value in self:
             if value is None:

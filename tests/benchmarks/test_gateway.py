@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.gateway import messages
 from benchmarks.gateway.apps import raw
-from benchmarks.gateway.load import Sample, measure
+from benchmarks.gateway.load import CONNECTIONS, Sample, measure
 from benchmarks.gateway.messages import Call
 from benchmarks.gateway.run import bar, ratio
 from benchmarks.gateway.servers import Running, Server
@@ -24,8 +24,8 @@ def dynogate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_a_call_is_measured(dynogate: Running) -> None:
     """CPU time and rate of a real gateway are positive, and one core can do no more than it has."""
-    call = messages.tried(dynogate.url, messages.RPC, dynogate.credentials)
-    sample = measure(dynogate.url, call, dynogate.pid, seconds=0.2)
+    calls = messages.tried(dynogate.url, messages.RPC, dynogate.credentials, CONNECTIONS)
+    sample = measure(dynogate.url, calls, dynogate.pid, seconds=0.2)
     assert sample.cpu_us > 0
     assert sample.rate > 0
     assert sample.busy_percent < 150
@@ -44,19 +44,19 @@ def test_the_limit_answers_what_the_gateway_answers(dynogate: Running) -> None:
 
 def test_a_failing_call_ends_the_measurement(dynogate: Running) -> None:
     """An error answer is never counted as a call."""
-    call = Call(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+    calls = [Call(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")]
     with pytest.raises(RuntimeError, match="404"):
-        measure(dynogate.url, call, dynogate.pid, seconds=0.2)
+        measure(dynogate.url, calls, dynogate.pid, seconds=0.2)
 
 
 def test_what_is_not_served_is_told_apart(dynogate: Running) -> None:
     """Only a 404 lets a subject be left out."""
     nowhere = messages.Protocol("/nowhere", {}, b"{}")
     with pytest.raises(messages.NotServed):
-        messages.tried(dynogate.url, nowhere, dynogate.credentials)
+        messages.tried(dynogate.url, nowhere, dynogate.credentials, 1)
     broken = messages.Protocol("/mcp/tools/call", {"Content-Type": "application/json"}, b"{}")
     with pytest.raises(RuntimeError, match="400"):
-        messages.tried(dynogate.url, broken, dynogate.credentials)
+        messages.tried(dynogate.url, broken, dynogate.credentials, 1)
 
 
 def test_a_server_that_ends_tells_its_log(tmp_path: Path) -> None:

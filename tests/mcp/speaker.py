@@ -78,3 +78,73 @@ class Speaker:
         ) as answer:
             assert answer.headers["content-type"] == "text/event-stream"
             yield (found for line in answer.iter_lines() for found in events(line))
+
+
+@dataclass
+class SessionSpeaker:
+    """One client of a legacy era, in a session."""
+
+    url: str
+    version: str = "2025-11-25"
+    capabilities: dict[str, object] = field(default_factory=dict)
+    key: str | None = None
+    session: str = ""
+    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
+
+    def headers(self, **headers: str) -> dict[str, str]:
+        head = {"accept": BOTH, "mcp-protocol-version": self.version}
+        if self.session:
+            head["mcp-session-id"] = self.session
+        if self.key:
+            head["authorization"] = f"Bearer {self.key}"
+        return head | {name.replace("_", "-"): value for name, value in headers.items()}
+
+    def send(self, body: object, **headers: str) -> Any:
+        """POST a message; the HTTP response."""
+        return self.client.post(self.url, json=body, headers=self.headers(**headers))
+
+    def initialize(self) -> Any:
+        """Begin a session; the result of initialize."""
+        params = {
+            "protocolVersion": self.version,
+            "capabilities": self.capabilities,
+            "clientInfo": {"name": "speaker", "version": "1"},
+        }
+        self.session = ""
+        answer = self.send(message("initialize", params))
+        assert answer.status_code == 200, answer.text
+        self.session = answer.headers["mcp-session-id"]
+        assert self.send(message("notifications/initialized", request_id=None)).status_code == 202
+        return answer.json()["result"]
+
+    def post(self, method: str, params: object = None, **headers: str) -> Any:
+        """Send a request; the HTTP response."""
+        return self.send(message(method, params), **headers)
+
+    def result(self, method: str, params: object = None) -> Any:
+        """The result of a request that must succeed."""
+        answer = self.post(method, params)
+        assert answer.status_code == 200, answer.text
+        is_json = answer.headers["content-type"] == "application/json"
+        return (answer.json() if is_json else events(answer.text)[-1])["result"]
+
+    @contextmanager
+    def stream(
+        self, body: object = None, **headers: str
+    ) -> Iterator[tuple[httpx2.Response, Iterator[str]]]:
+        """The stream that answers ``body``, or a GET: the response and its lines as they come."""
+        method = "GET" if body is None else "POST"
+        content = None if body is None else json.dumps(body)
+        head = self.headers(content_type="application/json", **headers)
+        with self.client.stream(method, self.url, content=content, headers=head) as answer:
+            yield answer, answer.iter_lines()
+
+
+def next_id(lines: Iterator[str]) -> str:
+    """The id of the next event."""
+    return next(line.removeprefix("id: ") for line in lines if line.startswith("id: "))
+
+
+def next_message(lines: Iterator[str]) -> Any:
+    """The next message of a stream."""
+    return next(found for line in lines for found in events(line))

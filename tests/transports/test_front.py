@@ -26,7 +26,7 @@ async def long(_: Request) -> Response:
 def front() -> Iterator[Live]:
     routes = [Route("/call", short, methods=["POST"]), Route("/other", long, methods=["POST"])]
     reception = Reception(Drain(), Metrics(), {"/call": "rpc"})
-    with in_process(Front(reception, {"/call": short}, routes=routes)) as live:
+    with in_process(Front(reception, {"/call": short}, routes=routes), plain=True) as live:
         yield live
 
 

@@ -53,7 +53,9 @@ def metrics() -> Metrics:
 def live(drain: Drain, metrics: Metrics) -> Iterator[Live]:
     reception = Reception(drain, metrics, WAYS, access=AccessLog(1.0))
     endpoints = {"/call": call, "/fail": fail, "/half": half}
-    with in_process(Front(reception, endpoints, routes=[Route("/probe", probe)])) as live:
+    with in_process(
+        Front(reception, endpoints, routes=[Route("/probe", probe)]), plain=True
+    ) as live:
         yield live
 
 
@@ -144,7 +146,7 @@ def test_a_sample_of_the_access_log_has_every_server_error(drain: Drain, metrics
     """However small the share."""
     reception = Reception(drain, metrics, WAYS, access=AccessLog(1e-9))
     front = Front(reception, {"/call": call, "/fail": fail})
-    with in_process(front) as live, capture_logs() as logged:
+    with in_process(front, plain=True) as live, capture_logs() as logged:
         for path in ("/call", "/fail", "/call"):
             post(live, path)
     assert [line["status"] for line in logged if line["event"] == "request"] == [500]

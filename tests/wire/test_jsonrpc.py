@@ -92,17 +92,17 @@ def test_a_batch_has_bounds(body: bytes, part: str) -> None:
         parse(body, max_batch=2)
 
 
-def test_client_id_is_taken_out_of_direct_arguments() -> None:
-    """``_client_id`` stands beside the arguments and is none of them."""
-    arguments, client_id = jsonrpc.named_arguments(b'{"a":1,"_client_id":"me"}')
+def test_what_stands_beside_direct_arguments_is_taken_out() -> None:
+    """``_client_id`` and ``_meta`` are none of them."""
+    arguments, client_id, meta = jsonrpc.named_arguments(b'{"a":1,"_client_id":"me","_meta":[]}')
     assert json.loads(arguments) == {"a": 1}
-    assert client_id == "me"
+    assert (client_id, bytes(meta or b"")) == ("me", b"[]")
 
 
 @pytest.mark.parametrize("params", [None, b'{"a":"\\"_client_id\\""}'])
 def test_arguments_without_client_id_pass_unchanged(params: bytes | None) -> None:
     """A value that merely looks like the key is left alone."""
-    assert jsonrpc.named_arguments(params) == (params or b"{}", None)
+    assert jsonrpc.named_arguments(params) == (params or b"{}", None, None)
 
 
 @pytest.mark.parametrize(

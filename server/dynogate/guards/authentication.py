@@ -1,4 +1,4 @@
-"""Who sent a request: API keys from the store, or ``local`` while nothing is configured."""
+"""Who sent a request: API keys of the store, tokens, or ``local`` while nothing is configured."""
 
 import asyncio
 import hashlib
@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
 
-from dynogate.errors import DynogateError, StoreUnavailable, Unauthenticated
+from dynogate.errors import Busy, DynogateError, StoreUnavailable, Unauthenticated
 from dynogate.guards.caller import ALL_SCOPES, LOCAL, Caller
 from dynogate.guards.credentials import shown_credential
 from dynogate.guards.single_flight import SingleFlight
+from dynogate.guards.tokens import Tokens, looks_like_token
 from dynogate.settings import is_loopback
 from dynogate.store.clock import now_us, to_us
 from dynogate.store.keys import ApiKey, KeyTable
@@ -18,6 +19,7 @@ from dynogate.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _REMEMBERED = 4096
+_VERIFYING_AT_ONCE = 64
 _TOUCH_US = 60_000_000
 
 
@@ -29,14 +31,23 @@ class Authenticator:
 
     Args:
         keys: the API keys of the store.
+        tokens: the access tokens of an issuer; None where there is none.
         always: credentials are needed even while there is no key.
         ttl_sec: how long what the store said is believed.
     """
 
-    def __init__(self, keys: KeyTable, *, always: bool, ttl_sec: float = 3.0) -> None:
+    def __init__(
+        self,
+        keys: KeyTable,
+        tokens: Tokens | None = None,
+        *,
+        always: bool,
+        ttl_sec: float = 3.0,
+    ) -> None:
         self._keys = keys
+        self._tokens = tokens
         self._ttl_sec = ttl_sec
-        self._required = always
+        self._required = always or tokens is not None
         self._open_until = 0.0
         self._good: dict[bytes, tuple[Caller, float]] = {}
         self._nameless: dict[str, Caller] = {}
@@ -56,6 +67,8 @@ class Authenticator:
             Unauthenticated: a credential is needed, and there is none or it is not good.
             InvalidRequest: the credential is in the query string, or there are two.
             StoreUnavailable: the store cannot say whether the credential is good.
+            IssuerUnavailable: the issuer of tokens cannot say it.
+            Busy: too many are being asked already.
         """
         credential = shown_credential(headers, query)
         if not self._required:
@@ -65,13 +78,15 @@ class Authenticator:
                 return self._without_name(client)
         if credential is None:
             raise Unauthenticated(
-                "this gateway asks for a credential: send Authorization: Bearer <API key>; "
-                "`dynogate keys create` makes a key"
+                "this gateway asks for a credential: send Authorization: Bearer <API key"
+                f"{' or access token' if self._tokens else ''}>; `dynogate keys create` makes a key"
             )
         digest = hashlib.sha256(credential.encode()).digest()
         known = self._good.get(digest)
         if known is not None and time.monotonic() < known[1]:
             return known[0]
+        if len(self._verifying) >= _VERIFYING_AT_ONCE:
+            raise Busy("too many new credentials are being looked up; try again", retry_after=1.0)
         return await self._verifying(digest, lambda: self._verify(digest, credential))
 
     async def close(self) -> None:
@@ -98,15 +113,22 @@ class Authenticator:
 
     async def _verify(self, digest: bytes, credential: str) -> Caller:
         self._good.pop(digest, None)
+        if self._tokens is not None and looks_like_token(credential):
+            caller, good_for_sec = await self._tokens.caller(credential)
+        else:
+            caller, good_for_sec = await self._by_key(credential)
+        self._remember(digest, caller, good_for_sec)
+        return caller
+
+    async def _by_key(self, credential: str) -> tuple[Caller, float]:
         key = await asyncio.to_thread(self._keys.find, credential)
         if key is None:
             raise Unauthenticated("the API key is not known here", reason="invalid_token")
         if key.state != "good":
             raise Unauthenticated(f"the API key {key.id} is {key.state}", reason="invalid_token")
         self._touch(key)
-        caller = Caller(f"key:{key.name}", key.scopes & ALL_SCOPES, f"key:{key.name}", key.id)
-        self._remember(digest, caller, _seconds_left(key))
-        return caller
+        name = f"key:{key.name}"
+        return Caller(name, key.scopes & ALL_SCOPES, name, key.id), _seconds_left(key)
 
     def _remember(self, digest: bytes, caller: Caller, good_for_sec: float) -> None:
         while len(self._good) >= _REMEMBERED:

@@ -34,6 +34,7 @@ class BodyGuard:
             return body
         deadline = asyncio.get_running_loop().time() + self._timeout_sec
         chunks = bytearray(body)
+        self._check_size(len(chunks))
         while message.get("more_body", False):
             left = deadline - asyncio.get_running_loop().time()
             message = await self._next(receive, max(left, 0.0))

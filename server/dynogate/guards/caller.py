@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+METADATA_PATH = "/.well-known/oauth-protected-resource"
+RESOURCES = ("", "/mcp")
+"""The paths that are OAuth resources of their own, each with its metadata (RFC 9728, 3.1)."""
 ALL_SCOPES = frozenset({"tools:read", "tools:execute"})
 
 

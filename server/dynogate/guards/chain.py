@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dynogate.errors import Busy, DynogateError, InsufficientScope
+from dynogate.errors import Busy, DynogateError, InsufficientScope, Unauthenticated
 from dynogate.guards.admission import Admission
 from dynogate.guards.authentication import Authenticator
-from dynogate.guards.caller import Caller
+from dynogate.guards.caller import RESOURCES, Caller
 from dynogate.guards.origin import OriginGuard
 from dynogate.guards.rate_limit import RateLimit
 from dynogate.guards.readiness import Check
@@ -42,11 +42,13 @@ class Guards:
 
         identify   Host and Origin -> credential                       (a request, a WebSocket)
         run        scope -> rate -> overload -> places -> deadline     (each call of a tool)
+        count      rate                                      (each other request of MCP)
 
     Args:
         quick: what calls of quick tools pass.
         costly: what calls of tools that run programs pass.
         shedder: decides when calls are refused because the process is late with everything.
+        metadata_url: where clients learn who issues tokens; None where nobody does.
         shared: what is to be closed in the end, where rates are counted over several machines.
     """
 
@@ -58,6 +60,7 @@ class Guards:
         quick: Lane,
         costly: Lane,
         shedder: Shedder,
+        metadata_url: str | None,
         shared: "SharedCounts | None",
         metrics: Metrics,
     ) -> None:
@@ -66,6 +69,7 @@ class Guards:
         self._quick = quick
         self._costly = costly
         self._shedder = shedder
+        self._metadata_url = metadata_url
         self._shared = shared
         self._metrics = metrics
         places = quick.admission
@@ -88,7 +92,7 @@ class Guards:
             )
             return with_wishes(caller, headers)
         except DynogateError as error:
-            self._refused(error)
+            self._refused(error, scope["path"])
             raise
 
     async def run(
@@ -107,13 +111,27 @@ class Guards:
         Raises:
             DynogateError: the first guard's that does not let it pass, or what ``work`` raises.
         """
+        self.require(caller, tool.scope)
         lane = self._costly if tool.costly else self._quick
         try:
-            self.require(caller, tool.scope)
             if lane.rate is not None:
                 await lane.rate.take(caller.share, client_id or caller.client_id)
             return await lane.admission.run(tool.name, caller.share, work, caller.timeout_sec)
-        except (InsufficientScope, Busy) as error:
+        except Busy as error:
+            self._refused(error)
+            raise
+
+    async def count(self, caller: Caller) -> None:
+        """Count a request that calls no tool, as a call of a quick one.
+
+        Raises:
+            Busy: ``caller``, or all together, have made too many.
+        """
+        if self._quick.rate is None:
+            return
+        try:
+            await self._quick.rate.take(caller.share, caller.client_id)
+        except Busy as error:
             self._refused(error)
             raise
 
@@ -137,12 +155,18 @@ class Guards:
         Raises:
             InsufficientScope: they have not.
         """
-        if scope not in caller.scopes:
-            raise InsufficientScope(
-                f"this needs the scope {scope}; the credential has "
-                f"{' '.join(sorted(caller.scopes)) or 'none'}",
-                scope=scope,
-            )
+        if scope in caller.scopes:
+            return
+        error = InsufficientScope(
+            f"this needs the scope {scope}; the credential has "
+            f"{' '.join(sorted(caller.scopes)) or 'none'}",
+            scope=scope,
+        )
+        self._refused(error)
+        raise error
 
-    def _refused(self, error: DynogateError) -> None:
+    def _refused(self, error: DynogateError, path: str = "") -> None:
+        if isinstance(error, Unauthenticated | InsufficientScope) and self._metadata_url:
+            suffix = path if path in RESOURCES else ""
+            error.resource_metadata = self._metadata_url + suffix
         self._metrics.refused[(type(error).__name__,)].inc()

@@ -1,6 +1,7 @@
 """Shutting down: nothing new begins, and what is under way may end."""
 
 import asyncio
+from collections.abc import Callable
 
 from dynogate.errors import Busy
 
@@ -11,7 +12,7 @@ class Drain:
     """What is under way in this process. Belongs to one event loop.
 
     Whatever lasts (an event stream, a WebSocket) waits for :meth:`wait` besides what it is there
-    for, and then ends by itself once its calls are answered.
+    for, or is told through :meth:`tell`, and then ends by itself once its calls are answered.
 
     Attributes:
         begun: whether the process shuts down.
@@ -22,12 +23,21 @@ class Drain:
         self.begun = False
         self.under_way = 0
         self._beginning = asyncio.Event()
+        self._told: list[Callable[[], None]] = []
         self._idle = asyncio.Event()
 
     def begin(self) -> None:
         """Let nothing new begin."""
+        if self.begun:
+            return
         self.begun = True
         self._beginning.set()
+        for told in self._told:
+            told()
+
+    def tell(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` when the process begins to shut down."""
+        self._told.append(listener)
 
     def enter(self) -> None:
         """Something begins that has to end before the process does; ``leave`` when it has.

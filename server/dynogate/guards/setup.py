@@ -1,16 +1,20 @@
 """The guards as the settings ask for them."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from dynogate.errors import ConfigurationError
 from dynogate.guards.adaptive import AdaptiveLimit
 from dynogate.guards.admission import Admission
 from dynogate.guards.authentication import Authenticator
+from dynogate.guards.caller import ALL_SCOPES, METADATA_PATH, RESOURCES
 from dynogate.guards.chain import Guards, Lane
+from dynogate.guards.jwks import KINDS, Jwks
 from dynogate.guards.origin import OriginGuard
 from dynogate.guards.rate_limit import RateLimit
 from dynogate.guards.rates import OFF, read_rates
 from dynogate.guards.shedding import Shedder
+from dynogate.guards.tokens import TokenRules, Tokens
 from dynogate.guards.windows import Windows
 from dynogate.settings import ENV_PREFIX, Settings, is_loopback
 from dynogate.store.keys import KeyTable
@@ -34,7 +38,7 @@ def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards
     each = None if off else settings.max_concurrent_per_client
     return Guards(
         origin=OriginGuard(settings),
-        authenticator=Authenticator(keys, always=is_public(settings)),
+        authenticator=Authenticator(keys, _tokens(settings), always=is_public(settings)),
         quick=Lane(
             quick,
             Admission(
@@ -51,6 +55,7 @@ def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards
             Admission(limit=None, max_queued=0, each=each, timeout_sec=None, shedder=shedder),
         ),
         shedder=shedder,
+        metadata_url=settings.base_url + METADATA_PATH if settings.jwt_issuer else None,
         shared=shared,
         metrics=metrics,
     )
@@ -71,6 +76,46 @@ def _rates(settings: Settings, shared: "SharedCounts | None") -> tuple[RateLimit
         )
 
     return limit("", ""), limit("-costly", "_costly")
+
+
+def _tokens(settings: Settings) -> Tokens | None:
+    if settings.jwt_issuer is None:
+        return None
+    if settings.jwt_jwks_url is None:
+        raise ConfigurationError(
+            "DYNOGATE_JWT_ISSUER is set, but DYNOGATE_JWT_JWKS_URL is not: without the issuer's "
+            "keys no token can be checked"
+        )
+    url = urlsplit(settings.jwt_jwks_url)
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
+        raise ConfigurationError(
+            "DYNOGATE_JWT_JWKS_URL must begin with https://: who can change what it answers can "
+            "sign tokens"
+        )
+    unknown = set(settings.jwt_algorithms) - KINDS.keys()
+    if unknown or not settings.jwt_algorithms:
+        raise ConfigurationError(
+            f"DYNOGATE_JWT_ALGORITHMS: choose from {', '.join(KINDS)}, not "
+            f"{', '.join(sorted(unknown)) or 'none of them'}"
+        )
+    rules = TokenRules(
+        issuer=settings.jwt_issuer,
+        audiences=settings.jwt_audience or tuple(settings.base_url + path for path in RESOURCES),
+        algorithms=settings.jwt_algorithms,
+        leeway_sec=settings.jwt_leeway_sec,
+        scopes=dict(_scope(pair) for pair in settings.jwt_scopes),
+    )
+    return Tokens(rules, Jwks(settings.jwt_jwks_url))
+
+
+def _scope(pair: str) -> tuple[str, str]:
+    word, _, ours = pair.rpartition("=")
+    if not word or ours not in ALL_SCOPES:
+        raise ConfigurationError(
+            f"DYNOGATE_JWT_SCOPES: {pair!r} must be WORD=SCOPE with one of "
+            f"{', '.join(sorted(ALL_SCOPES))}"
+        )
+    return word, ours
 
 
 def is_public(settings: Settings) -> bool:

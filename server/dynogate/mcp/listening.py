@@ -6,16 +6,18 @@ Source: MCP 2026-07-28, ``basic/patterns/subscriptions``; for sessions, 2025-11-
 
 import msgspec
 
-from dynogate.errors import DynogateError, InvalidParams
+from dynogate.errors import InvalidParams
 from dynogate.gateway import Gateway
-from dynogate.mcp import resources
+from dynogate.mcp import resources, tasks
 from dynogate.mcp.exchange import Request, read_params
 from dynogate.mcp.method import Method, Whole
 from dynogate.mcp.session import Session
+from dynogate.store.tasks import TaskRow
 from dynogate.tools.changes import Change, ListChanged, ListName
 from dynogate.wire.mcp import SUBSCRIPTION_ID, encode
 
 _MAX_URIS = 256
+_MAX_TASKS = 100
 
 
 class _Filter(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -23,6 +25,7 @@ class _Filter(msgspec.Struct, rename="camel", omit_defaults=True):
     prompts_list_changed: bool = False
     resources_list_changed: bool = False
     resource_subscriptions: list[str] = []
+    task_ids: list[str] = []
 
 
 class _Listen(msgspec.Struct):
@@ -34,7 +37,10 @@ def methods(gateway: Gateway) -> list[Method]:
 
     async def listen(request: Request) -> bytes:
         gateway.guards.require(request.caller, "tools:read")
-        wanted = _honoured(gateway, read_params(request, _Listen).notifications)
+        asked = read_params(request, _Listen).notifications
+        watched = await _watched(gateway, request, asked.task_ids)
+        wanted = _honoured(gateway, asked)
+        wanted.task_ids = [row.id for row in watched]
         lists = _lists(wanted)
         uris = frozenset(wanted.resource_subscriptions)
         meta = {SUBSCRIPTION_ID: request.message.id}
@@ -47,10 +53,17 @@ def methods(gateway: Gateway) -> list[Method]:
         request.channel.notify(
             "notifications/subscriptions/acknowledged", {"_meta": meta, "notifications": wanted}
         )
+
+        def tell_of_task(row: TaskRow) -> None:
+            params = {"_meta": meta, **tasks.detailed(row)}
+            request.channel.notify("notifications/tasks", params)
+
         stop = gateway.changes.listen(tell)
+        stop_watching = gateway.tasks.news.watch(watched, tell_of_task)
         try:
             await gateway.drain.wait()
         finally:
+            stop_watching()
             stop()
         return Whole(encode({"resultType": "complete", "_meta": meta}))
 
@@ -88,14 +101,18 @@ def _honoured(gateway: Gateway, asked: _Filter) -> _Filter:
         prompts_list_changed=asked.prompts_list_changed and bool(registry.prompts),
         resources_list_changed=asked.resources_list_changed and bool(registry.resources),
         resource_subscriptions=[
-            uri for uri in asked.resource_subscriptions if _is_there(gateway, uri)
+            uri for uri in asked.resource_subscriptions if resources.look_up(gateway, uri)
         ],
     )
 
 
-def _is_there(gateway: Gateway, uri: str) -> bool:
-    try:
-        resources.find(gateway, uri)
-    except DynogateError:
-        return False
-    return True
+async def _watched(gateway: Gateway, request: Request, task_ids: list[str]) -> list[TaskRow]:
+    """Those of the tasks that the caller has, as many as can be watched."""
+    if not task_ids:
+        return []
+    tasks.require_tasks(request)
+    if len(task_ids) > _MAX_TASKS:
+        raise InvalidParams(f"subscriptions/listen: at most {_MAX_TASKS} tasks can be named")
+    principal = request.caller.principal
+    found = [await gateway.tasks.get(task_id, principal) for task_id in dict.fromkeys(task_ids)]
+    return [row for row in found if row is not None] if gateway.tasks.news.has_room else []

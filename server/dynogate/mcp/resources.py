@@ -7,7 +7,7 @@ import base64
 
 import msgspec
 
-from dynogate.errors import InvalidParams, UnknownResource
+from dynogate.errors import InvalidParams, UnknownResource, UnknownResourceBefore2026
 from dynogate.gateway import Gateway
 from dynogate.mcp.exchange import Request, read_params
 from dynogate.mcp.method import Method
@@ -50,7 +50,7 @@ def methods(gateway: Gateway) -> list[Method]:
     async def subscribe(request: Request) -> bytes:
         gateway.guards.require(request.caller, "tools:read")
         uri = read_params(request, _Named).uri
-        find(gateway, uri)
+        find(gateway, request, uri)
         session_of(request).watch(uri)
         return b"{}"
 
@@ -72,12 +72,20 @@ def methods(gateway: Gateway) -> list[Method]:
     ]
 
 
-def find(gateway: Gateway, uri: str) -> tuple[Resource, dict[str, str]]:
+def find(gateway: Gateway, request: Request, uri: str) -> tuple[Resource, dict[str, str]]:
     """The resource, or the template and its variables, that ``uri`` names.
 
     Raises:
         UnknownResource: none does.
     """
+    named = look_up(gateway, uri)
+    if named is None:
+        raise not_there(request, uri)
+    return named
+
+
+def look_up(gateway: Gateway, uri: str) -> tuple[Resource, dict[str, str]] | None:
+    """The same, or None where nothing is named so."""
     plain = gateway.registry.resources.get(uri)
     if plain is not None and not plain.is_template:
         return plain, {}
@@ -85,21 +93,22 @@ def find(gateway: Gateway, uri: str) -> tuple[Resource, dict[str, str]]:
         variables = resource.match(uri) if resource.is_template else None
         if variables is not None:
             return resource, variables
-    raise not_there(uri)
+    return None
 
 
-def not_there(uri: str) -> UnknownResource:
+def not_there(request: Request, uri: str) -> UnknownResource:
     """The error for a URI that names nothing."""
-    return UnknownResource(f"there is no resource {uri[:200]!r}", data={"uri": uri[:2000]})
+    error = UnknownResource if request.is_modern else UnknownResourceBefore2026
+    return error(f"there is no resource {uri[:200]!r}", data={"uri": uri[:2000]})
 
 
 async def _read(gateway: Gateway, request: Request, uri: str) -> bytes:
-    resource, variables = find(gateway, uri)
+    resource, variables = find(gateway, request, uri)
     contents = await resource.read(
         gateway.context(request.caller, client=request.client()), **variables
     )
     if contents is None:
-        raise not_there(uri)
+        raise not_there(request, uri)
     told: dict[str, str] = {"uri": uri, "mimeType": resource.mime_type}
     if isinstance(contents, str):
         told["text"] = contents

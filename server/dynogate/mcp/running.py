@@ -1,6 +1,7 @@
 """The requests of one client that are being served now, so that it can cancel them."""
 
 import asyncio
+from collections.abc import Iterator
 
 import msgspec
 
@@ -24,22 +25,34 @@ class Running:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._tasks: dict[str | int, asyncio.Task[object]] = {}
+        self._tasks: dict[object, asyncio.Task[object]] = {}
 
-    def add(self, request_id: Raw, task: asyncio.Task[object]) -> None:
-        """Keep ``task`` until it is done; it serves the request of this id.
+    def add(self, request_id: Raw | None, task: asyncio.Task[object]) -> None:
+        """Keep ``task`` until it is done; it serves the request of this id, or one without.
 
         Raises:
             InvalidRequest: another request with this id is being served.
             Busy: there are too many.
         """
-        key = read_id(request_id)
+        key = task if request_id is None else read_id(request_id)
         if key in self._tasks:
             raise InvalidRequest(f"a request with id {str(key)[:80]!r} is still being served")
         if len(self._tasks) >= self._limit:
             raise Busy(f"{self._limit} requests of this client are being served", retry_after=1.0)
         self._tasks[key] = task
-        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+        task.add_done_callback(lambda done: self._forget(key, done))
+
+    def answered(self, request_id: Raw) -> None:
+        """Let the client use the id again: the answer is about to be sent."""
+        self._tasks.pop(read_id(request_id), None)
+
+    def _forget(self, key: object, task: asyncio.Task[object]) -> None:
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
+
+    def drop(self, request_id: Raw) -> None:
+        """It cannot be cancelled any more."""
+        self._tasks.pop(read_id(request_id), None)
 
     def cancel(self, message: Message) -> None:
         """Do what ``notifications/cancelled`` says; one that names no running request is ignored.
@@ -58,6 +71,9 @@ class Running:
         """Cancel what is being served: the client has gone for good."""
         for task in list(self._tasks.values()):
             task.cancel()
+
+    def __iter__(self) -> Iterator[asyncio.Task[object]]:
+        return iter(list(self._tasks.values()))
 
     def __len__(self) -> int:
         return len(self._tasks)

@@ -142,7 +142,8 @@ class TaskTable:
         with self._database.read() as connection:
             at = select(tasks.c.id, tasks.c.updated_us).where(tasks.c.id.in_(known))
             changed = [key for key, updated in connection.execute(at) if known[key] != updated]
-            return {key: row for key in changed if (row := _found(connection, _named(key)))}
+            found = (_found(connection, _named(key)) for key in changed)
+            return {row.id: row for row in found if row is not None}
 
     def note(self, task_id: str, message: str) -> None:
         """Record how far the task has come."""

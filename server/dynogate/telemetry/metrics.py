@@ -190,6 +190,18 @@ class Metrics:
             "What the guards refused, by the error that said so.",
             ("error",),
         )
+        self.messages = Counter(
+            cells,
+            "dynogate_websocket_messages",
+            "Messages on WebSockets, by direction (in, out).",
+            ("direction",),
+        )
+        self.closes = Counter(
+            cells,
+            "dynogate_websocket_closes",
+            "WebSockets that ended, by close code (RFC 6455).",
+            ("code",),
+        )
         self._loop_lag = Histogram(
             cells,
             "dynogate_event_loop_lag_seconds",
@@ -201,9 +213,9 @@ class Metrics:
         self.jobs_running = self._gauge("dynogate_jobs_running", "Jobs that run now.")
         self.jobs_queued = self._gauge("dynogate_jobs_queued", "Jobs that wait for a place.")
         self.connections = self._gauge("dynogate_connections", "Open client connections.")
+        self.tasks = self._gauge("dynogate_event_loop_tasks", "Tasks on the event loops.")
         self.sessions = self._gauge("dynogate_mcp_sessions", "Open sessions of the MCP era 2025.")
         self.sockets = self._gauge("dynogate_websockets", "Open WebSockets.")
-        self.streams = self._gauge("dynogate_event_streams", "Open event streams (SSE).")
         self.admitted = self._gauge(
             "dynogate_calls_under_way", "Tool calls that were let in and wait for something."
         )
@@ -242,7 +254,7 @@ class Metrics:
     def families(self) -> Iterable[Metric]:
         """Every metric, of all processes."""
         sums = self._cells.sums()
-        for counter in (self.requests, self.calls, self.refused):
+        for counter in (self.requests, self.calls, self.refused, self.messages, self.closes):
             yield counter.exposed(sums)
         for histogram in (self.seconds, self._loop_lag):
             yield histogram.exposed(sums)

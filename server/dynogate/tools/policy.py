@@ -9,8 +9,10 @@ class ProfilingPolicy:
 
     Attributes:
         allow_code: whether ``profile_code`` may run (it is sandboxed, or the operator said so).
+        confirm_code: where it may not: whether it may after the user confirmed it in the client.
         max_timeout_sec: the longest ``timeout_seconds`` a caller may ask for.
     """
 
     allow_code: bool
     max_timeout_sec: float
+    confirm_code: bool = False

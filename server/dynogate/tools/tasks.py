@@ -21,6 +21,7 @@ from dynogate.store.tasks import CANCELLED, COMPLETED, FAILED, TaskRow, TaskTabl
 from dynogate.telemetry.logs import get_logger
 from dynogate.tools.context import Client, Progress
 from dynogate.tools.inputs import Answer, InputRequest
+from dynogate.tools.task_news import TaskNews
 from dynogate.wire.jsonrpc import error_object
 from dynogate.wire.mcp import LogLevel
 
@@ -56,6 +57,7 @@ class DeferredCall(Client):
         self._news = asyncio.Event()
         self._work: asyncio.Task[bytes] | None = None
         self._stopped: str | None = None
+        self._is_ending = False
 
     async def defer(self) -> None:
         """Make the call a task, which is in the store when this returns.
@@ -119,7 +121,7 @@ class DeferredCall(Client):
 
     def stop(self, reason: str | None) -> None:
         """Cancel the call; None as the reason: it is the gateway that stops."""
-        if self._work is not None and self._stopped is None:
+        if self._work is not None and self._stopped is None and not self._is_ending:
             self._stopped = reason
             self._work.cancel()
 
@@ -141,6 +143,7 @@ class DeferredCall(Client):
             if not self.made.done():
                 return outcome
             state, message = COMPLETED, None
+        self._is_ending = True  # and is not to be stopped while that is written down
         await self._runner.end(self.made.result().id, state, outcome=outcome, message=message)
         return b""
 
@@ -161,6 +164,10 @@ class DeferredCall(Client):
 class TaskRunner:
     """The tasks of one process.
 
+    Attributes:
+        patience_sec: how long a task waits for an answer of its client.
+        news: for those who want to be told what becomes of a task.
+
     Args:
         owner: what the records say of this process.
         patience_sec: how long a task waits for an answer of its client.
@@ -171,6 +178,7 @@ class TaskRunner:
         self, table: TaskTable, owner: str, *, patience_sec: float, poll_sec: float = POLL_SEC
     ) -> None:
         self.patience_sec = patience_sec
+        self.news = TaskNews(table, poll_sec=poll_sec)
         self._table = table
         self._owner = owner
         self._poll_sec = poll_sec
@@ -237,13 +245,14 @@ class TaskRunner:
         self, task_id: str, state: str, *, outcome: bytes | None = None, message: str | None = None
     ) -> None:
         """Record how a task of this process ended, if it can be recorded."""
-        self._running.pop(task_id, None)
         try:
             await asyncio.to_thread(
                 self._table.ended, task_id, state, outcome=outcome, message=message
             )
-        except StoreUnavailable as error:
+        except StoreUnavailable as error:  # its lease will run out
             log.error("the end of a task could not be recorded", task=task_id, problem=str(error))
+        finally:
+            self._running.pop(task_id, None)
 
     def took(self, task_id: str, call: DeferredCall) -> None:
         """Look after a call that has become a task of this process."""
@@ -275,6 +284,7 @@ class TaskRunner:
             call.stop(None)
         for call in calls:
             await call.wait()
+        await self.news.close()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})

@@ -38,6 +38,11 @@ class JoinedWrites(asyncio.Transport):
             self._pieces, self._size = [], 0
             self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
+    def unwrap(self) -> asyncio.Transport:
+        """The transport beneath, once it was given what waits."""
+        self._send()
+        return self._transport
+
     def close(self) -> None:
         """Close once everything was sent."""
         self._send()

@@ -1,16 +1,17 @@
 """The eras of sessions at ``/mcp``: 2025-03-26, 2025-06-18 and 2025-11-25.
 
 Source: MCP 2025-11-25, ``basic/transports``, "Streamable HTTP". A connection that breaks cancels
-nothing: the client comes back for its answer with ``Last-Event-ID``.
+nothing: the client comes back for its answer with ``Last-Event-ID``. If it doesn't, in good time,
+its call is cancelled, as nobody would read the answer.
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Mapping
 
 from dynogate.errors import (
     Busy,
+    ClientGone,
     DynogateError,
     InsufficientScope,
     InvalidRequest,
@@ -22,18 +23,17 @@ from dynogate.mcp.exchange import NO_CHANNEL, Channel, Request
 from dynogate.mcp.router import Router
 from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.transports.answering import Answering
+from dynogate.transports.at_once import AtOnce
 from dynogate.transports.connected import while_connected
-from dynogate.transports.posted import HTTP, Posted
-from dynogate.transports.responses import send_json
+from dynogate.transports.posted import HTTP, Posted, is_quick
+from dynogate.transports.responses import error_headers, send_json
 from dynogate.transports.sessions import HttpSession, SessionTable
 from dynogate.transports.stream import Stream, send_stream
-from dynogate.wire import jsonrpc, mcp, sse
+from dynogate.wire import jsonrpc, mcp
 from dynogate.wire.jsonrpc import Raw
 from dynogate.wire.mcp import Message, Reply
 
 _SWEEP_SEC = 15.0
-_RETRY_MS = 1_000
-_PRIMED = "2025-11-25"  # older clients take an event without data for a broken message
 
 
 class SessionChannel:
@@ -54,15 +54,20 @@ class SessionChannel:
 
 
 class LegacyEndpoint:
-    """Serves the requests of sessions."""
+    """Serves the requests of sessions.
 
-    def __init__(self, gateway: Gateway, router: Router) -> None:
+    Args:
+        worker: the name of this process, with which its sessions' ids begin.
+    """
+
+    def __init__(self, gateway: Gateway, router: Router, worker: str) -> None:
         settings = gateway.settings
         self._gateway = gateway
         self._router = router
+        self._resume_sec = settings.resume_sec
         self._answer_timeout_sec = settings.client_answer_timeout_sec
         self.sessions = SessionTable(
-            secrets.token_hex(4),
+            worker,
             limit=settings.max_sessions,
             limit_each=settings.max_sessions_per_client,
             idle_sec=settings.session_idle_sec,
@@ -122,6 +127,9 @@ class LegacyEndpoint:
         self, session: HttpSession, posted: Posted, message: Message, request_id: Raw
     ) -> None:
         takes = posted.takes()
+        if takes.json and is_quick(message, self._gateway.registry):
+            await self._at_once(session, posted, message, request_id)
+            return
         stream = session.new_stream()
         channel: Channel = NO_CHANNEL
         if takes.events:
@@ -134,14 +142,39 @@ class LegacyEndpoint:
             answering.task.cancel()
             session.forget(stream)
             raise
-        session.busy += 1
-        answering.task.add_done_callback(lambda _: self._answered(session, stream))
-        first = _priming(session, stream, 0)
-        await answering.deliver(takes, posted.receive, posted.send, first=first)
+        session.call_begun(stream, answering.task)
+        answering.task.add_done_callback(lambda _: self._call_ended(session, stream))
+        first = session.priming(stream, 0)
+        try:
+            await answering.deliver(takes, posted.receive, posted.send, first=first)
+        except ClientGone:
+            session.left(stream, self._resume_sec)
+            raise
 
-    def _answered(self, session: HttpSession, stream: Stream) -> None:
-        session.busy -= 1
-        session.used = time.monotonic()
+    async def _at_once(
+        self, session: HttpSession, posted: Posted, message: Message, request_id: Raw
+    ) -> None:
+        """Serve a request that is over before its client could hang up."""
+        at_once = AtOnce(session, posted, request_id, timeout_sec=self._answer_timeout_sec)
+        channel = at_once if posted.takes().events else NO_CHANNEL
+        request = Request(message, posted.caller, HTTP, session.version, channel, session)
+        session.busy += 1
+        try:
+            result = await self._router.answer(request)
+            await at_once.answer(jsonrpc.success(request_id, result), 200)
+        except DynogateError as error:
+            body = jsonrpc.failure(request_id, error)
+            await at_once.answer(body, _status_of(error), error_headers(error))
+        except asyncio.CancelledError:
+            await at_once.cancelled()
+        finally:
+            session.busy -= 1
+            session.used = time.monotonic()
+            if at_once.stream is not None:
+                self.sessions.keep(session, at_once.stream)
+
+    def _call_ended(self, session: HttpSession, stream: Stream) -> None:
+        session.call_ended(stream)
         self.sessions.keep(session, stream)
 
     async def get(self, posted: Posted) -> None:
@@ -156,7 +189,7 @@ class LegacyEndpoint:
         if posted.headers.last_event_id is None:
             stream = session.general_stream(self._gateway)
             after = stream.last
-            first = _priming(session, stream, after)
+            first = session.priming(stream, after)
         else:
             stream, after = session.resumed(posted.headers.last_event_id)
             first = b""
@@ -164,6 +197,9 @@ class LegacyEndpoint:
         try:
             sent = send_stream(stream, posted.send, after=after, first=first)
             await while_connected(sent, posted.receive)
+        except ClientGone:
+            session.left(stream, self._resume_sec)
+            raise
         finally:
             session.busy -= 1
             session.used = time.monotonic()
@@ -176,14 +212,6 @@ class LegacyEndpoint:
         """
         self.sessions.end(self._session(posted))
         await send_json(posted.send, 204, b"")
-
-
-def _priming(session: HttpSession, stream: Stream, number: int) -> bytes:
-    """What tells the client, before anything else, how to come back."""
-    event_id = stream.event_id(number)
-    if session.version < _PRIMED or event_id is None:
-        return b""
-    return sse.priming(event_id, _RETRY_MS)
 
 
 def _status_of(error: DynogateError) -> int:

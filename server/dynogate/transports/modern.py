@@ -8,7 +8,7 @@ from dynogate.gateway import Gateway
 from dynogate.mcp.exchange import Request
 from dynogate.mcp.router import Router
 from dynogate.transports.answering import Answering, StreamChannel
-from dynogate.transports.posted import HTTP, Posted
+from dynogate.transports.posted import HTTP, Posted, is_quick
 from dynogate.transports.responses import send_json, status_of
 from dynogate.transports.stream import Stream
 from dynogate.wire import jsonrpc
@@ -36,7 +36,7 @@ class ModernEndpoint:
         check_alone(posted.headers, message)
         self._check_mirrors(posted, message)
         request = Request(message, posted.caller, HTTP, MODERN)
-        if self._is_quick(request):
+        if is_quick(message, self._gateway.registry):
             result = await self._router.answer(request)
             await send_json(posted.send, 200, jsonrpc.success(message.id, result))
         else:
@@ -63,13 +63,3 @@ class ModernEndpoint:
             found = mirrored.get(str(message.head.name))
             if found:
                 check_mirrors(found, posted.headers, message.head.arguments_object())
-
-    def _is_quick(self, request: Request) -> bool:
-        """Whether the answer is there before a client could hang up or be told anything."""
-        message = request.message
-        if message.method == "subscriptions/listen" or request.wants_more:
-            return False
-        if message.method != "tools/call":
-            return True
-        tool = self._gateway.registry.get(str(message.head.name))
-        return tool is None or not tool.long_running

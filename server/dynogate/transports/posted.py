@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from dynogate.errors import NotAcceptable
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
+from dynogate.tools.registry import Registry
 from dynogate.transports.responses import Send
 from dynogate.wire.headers import McpHeaders, accepts
+from dynogate.wire.mcp import Message
 
 HTTP = "mcp"
 """What this way in is called in metrics and logs."""
@@ -40,3 +44,14 @@ class Posted:
         if not (json or events):
             raise NotAcceptable("send Accept: application/json, text/event-stream")
         return Takes(json, events)
+
+
+def is_quick(message: Message, registry: Registry) -> bool:
+    """Whether a request is over before its client could hang up, or be told how far it is."""
+    meta = message.head.meta
+    if meta.progress_token is not msgspec.UNSET or meta.log_level is not msgspec.UNSET:
+        return False
+    if message.method != "tools/call":
+        return message.method != "subscriptions/listen"
+    tool = registry.get(str(message.head.name))
+    return tool is None or not tool.long_running

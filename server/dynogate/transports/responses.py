@@ -13,6 +13,7 @@ from dynogate.errors import (
     RateLimited,
     Unauthenticated,
 )
+from dynogate.guards.caller import ALL_SCOPES
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -57,7 +58,10 @@ def error_headers(error: DynogateError) -> Headers:
             headers.append((b"ratelimit", told.encode()))
         return headers
     if isinstance(error, Unauthenticated):
-        return [_challenge(error=error.reason, resource_metadata=error.resource_metadata)]
+        scope = " ".join(sorted(ALL_SCOPES)) if error.resource_metadata else None
+        return [
+            _challenge(error=error.reason, scope=scope, resource_metadata=error.resource_metadata)
+        ]
     if isinstance(error, InsufficientScope):
         return [
             _challenge(

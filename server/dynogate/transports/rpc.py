@@ -92,7 +92,7 @@ class RpcEndpoint:
         if request.method == "tools/call":
             return await self._call_by_params(request.params, caller)
         tool = self._tool(request.method, MethodNotFound)
-        arguments, client_id = jsonrpc.named_arguments(request.params)
+        arguments, client_id, _ = jsonrpc.named_arguments(request.params)
         return await self._gateway.call(tool, arguments, caller, TRANSPORT, client_id=client_id)
 
     async def _call_by_params(self, params: bytes | None, caller: Caller) -> bytes:

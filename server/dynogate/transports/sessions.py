@@ -1,5 +1,6 @@
 """The sessions of legacy clients over HTTP: bounded, and given back when nobody uses them."""
 
+import asyncio
 import itertools
 import secrets
 import time
@@ -12,13 +13,15 @@ from dynogate.mcp.listening import concerns, notification_of
 from dynogate.mcp.session import Session
 from dynogate.tools.changes import Change
 from dynogate.transports.stream import Stream
-from dynogate.wire import mcp
+from dynogate.wire import mcp, sse
 
 KEPT_BYTES = 64 * 2**20
 """Of ended streams that clients may still come back for, of all sessions of a process."""
 
 _STREAM_BYTES = 2**18
 _GENERAL = "0"
+_RETRY_MS = 1_000
+_PRIMED = "2025-11-25"  # older clients take an event without data for a broken message
 
 
 class HttpSession(Session):
@@ -31,7 +34,7 @@ class HttpSession(Session):
         busy: requests and streams of it that are open.
     """
 
-    __slots__ = ("_general", "_numbers", "_streams", "_unlisten", "busy", "id", "principal", "used")
+    __slots__ = ("_calls", "_numbers", "_streams", "_unlisten", "busy", "id", "principal", "used")
 
     def __init__(self, session_id: str, principal: str) -> None:
         super().__init__()
@@ -40,11 +43,39 @@ class HttpSession(Session):
         self.used = time.monotonic()
         self.busy = 0
         self._streams: dict[str, Stream] = {}
+        self._calls: dict[Stream, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
 
     def new_stream(self) -> Stream:
         """A stream for the answer to one request."""
         return self._add(str(next(self._numbers)))
+
+    def priming(self, stream: Stream, number: int) -> bytes:
+        """What tells the client, before all else, how to come back to ``stream``."""
+        event_id = stream.event_id(number)
+        if self.version < _PRIMED or event_id is None:
+            return b""
+        return sse.priming(event_id, _RETRY_MS)
+
+    def call_begun(self, stream: Stream, call: asyncio.Task[None]) -> None:
+        """``call`` ends ``stream`` with its answer."""
+        self.busy += 1
+        self._calls[stream] = call
+
+    def call_ended(self, stream: Stream) -> None:
+        """That call has ended."""
+        self.busy -= 1
+        self.used = time.monotonic()
+        self._calls.pop(stream, None)
+
+    def left(self, stream: Stream, resume_sec: float) -> None:
+        """The client hung up; cancel the call, unless somebody reads ``stream`` again in time."""
+        asyncio.get_running_loop().call_later(resume_sec, self._abandon, stream, stream.reader)
+
+    def _abandon(self, stream: Stream, reader: int) -> None:
+        call = self._calls.get(stream)
+        if call is not None and stream.reader == reader and not stream.is_read:
+            call.cancel()
 
     def general_stream(self, gateway: Gateway) -> Stream:
         """The one for what belongs to no request; from the first time on, changes are told."""

@@ -4,6 +4,8 @@ A request that carries its protocol version in ``_meta`` stands alone (2026-07-2
 belong to sessions.
 """
 
+import asyncio
+import secrets
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -15,10 +17,11 @@ from dynogate.mcp.router import Router
 from dynogate.transports.legacy import LegacyEndpoint
 from dynogate.transports.modern import ModernEndpoint
 from dynogate.transports.posted import Posted
+from dynogate.transports.relay import Relay, Relayed
 from dynogate.transports.responses import Send, error_headers, send_json, status_of
 from dynogate.wire import jsonrpc, mcp
 from dynogate.wire.headers import claims_to_stand_alone, read_headers
-from dynogate.wire.mcp import MODERN, SUPPORTED, BadMessage, Message
+from dynogate.wire.mcp import MODERN, SUPPORTED, BadMessage, Message, Reply
 
 Scope = MutableMapping[str, Any]
 
@@ -27,9 +30,12 @@ class StreamableEndpoint:
     """The ASGI application behind ``/mcp``."""
 
     def __init__(self, gateway: Gateway, router: Router) -> None:
+        worker = secrets.token_hex(4)
         self._gateway = gateway
         self._modern = ModernEndpoint(gateway, router)
-        self._legacy = LegacyEndpoint(gateway, router)
+        self._legacy = LegacyEndpoint(gateway, router, worker)
+        run_dir = gateway.settings.run_dir
+        self._relay = None if run_dir is None else Relay(run_dir, worker)
 
     @property
     def sessions(self) -> int:
@@ -37,25 +43,31 @@ class StreamableEndpoint:
         return len(self._legacy.sessions)
 
     async def run(self) -> None:
-        """Do what has to be done beside requests, until the process is about to end."""
-        await self._legacy.run()
+        """Do what has to be done beside requests, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._legacy.run())
+            if self._relay is not None:
+                group.create_task(self._relay.run(self._relayed))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         try:
             caller = await self._gateway.identify(scope)
-            if scope["method"] == "POST":
-                await self._post(scope, caller, receive, send)
+            method: str = scope["method"]
+            if method == "POST":
+                body = await self._gateway.body.read(scope["headers"], receive)
+                await self._post(scope, body, caller, receive, send)
             else:
-                await self._other(scope, caller, receive, send)
+                posted = Posted(read_headers(scope["headers"]), caller, receive, send)
+                await self._other(method, posted)
         except ClientGone:
             return
         except DynogateError as error:
-            request_id = error.request_id if isinstance(error, BadMessage) else jsonrpc.NULL_ID
-            await _send_error(send, request_id, error)
+            await _send_error(send, error)
 
-    async def _post(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> None:
-        body = await self._gateway.body.read(scope["headers"], receive)
+    async def _post(
+        self, scope: Scope, body: bytes, caller: Caller, receive: Receive, send: Send
+    ) -> None:
         message = mcp.read_message(body)
         try:
             posted = Posted(read_headers(scope["headers"]), caller, receive, send)
@@ -64,30 +76,62 @@ class StreamableEndpoint:
                 if claims_to_stand_alone(posted.headers, message):
                     await self._modern.post(posted, message)
                     return
-            await self._legacy.post(posted, message)
+            await self._of_session("POST", posted, message, body)
         except ClientGone:
             raise
         except DynogateError as error:
-            request_id = message.id if isinstance(message, Message) else None
-            await _send_error(send, request_id or jsonrpc.NULL_ID, error)
+            await _send_error(send, error, message)
 
-    async def _other(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> None:
-        posted = Posted(read_headers(scope["headers"]), caller, receive, send)
+    async def _other(self, method: str, posted: Posted) -> None:
         version = posted.headers.version
         if version is not None and version not in SUPPORTED:
             raise mcp.unsupported(version)
-        of_session = posted.headers.session is not None and version != MODERN
-        if of_session and scope["method"] == "GET":
-            await self._legacy.get(posted)
-        elif of_session and scope["method"] == "DELETE":
-            await self._legacy.delete(posted)
-        else:
+        is_of_session = posted.headers.session is not None and version != MODERN
+        if not is_of_session or method not in ("GET", "DELETE"):
             raise MethodNotAllowed(
-                f"/mcp takes no {scope['method']} outside of a session",
-                allowed=("GET", "POST", "DELETE"),
+                f"/mcp takes no {method} outside of a session", allowed=("GET", "POST", "DELETE")
             )
+        await self._of_session(method, posted, None, None)
+
+    async def _of_session(
+        self, method: str, posted: Posted, message: Message | Reply | None, body: bytes | None
+    ) -> None:
+        """Serve a request of a session, where that session lives."""
+        owner = self._relay and self._relay.owner(posted.headers.session)
+        if self._relay is not None and owner:
+            call = Relayed(method, posted.headers, posted.caller, body)
+            await self._relay.hand_on(owner, call, posted.receive, posted.send)
+        elif message is not None:
+            await self._legacy.post(posted, message)
+        elif method == "GET":
+            await self._legacy.get(posted)
+        else:
+            await self._legacy.delete(posted)
+
+    async def _relayed(self, call: Relayed, receive: Receive, send: Send) -> None:
+        """Serve what another process handed on, and has looked at."""
+        message = None if call.body is None else mcp.read_message(call.body)
+        if isinstance(message, Message):
+            message.read_head()
+        try:
+            self._gateway.drain.enter()
+            try:
+                posted = Posted(call.headers, call.caller, receive, send)
+                await self._of_session(call.method, posted, message, call.body)
+            finally:
+                self._gateway.drain.leave()
+        except ClientGone:
+            return
+        except DynogateError as error:
+            await _send_error(send, error, message)
 
 
-async def _send_error(send: Send, request_id: jsonrpc.Raw, error: DynogateError) -> None:
-    body = jsonrpc.failure(request_id, error)
+async def _send_error(
+    send: Send, error: DynogateError, message: Message | Reply | None = None
+) -> None:
+    """Answer with ``error``, to the request it is about where that could be read."""
+    request_id = error.request_id if isinstance(error, BadMessage) else None
+    if isinstance(message, Message):
+        request_id = message.id
+    body = jsonrpc.failure(request_id or jsonrpc.NULL_ID, error)
     await send_json(send, status_of(error), body, error_headers(error))

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from dynogate.errors import HeaderMismatch, InvalidParams
-from dynogate.wire.mcp import LEGACY, MODERN, Message, unsupported
+from dynogate.errors import HeaderMismatch
+from dynogate.wire.mcp import LEGACY, MODERN, Message, alone_version, unsupported
 
 _PARAM = b"mcp-param-"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110, 5.6.2
@@ -108,14 +108,7 @@ def check_alone(headers: McpHeaders, message: Message) -> None:
         HeaderMismatch: a header is missing or differs.
         UnsupportedVersion: the version is not one of requests that stand alone.
     """
-    meta = message.head.meta
-    version = meta.protocol_version
-    if version is msgspec.UNSET or meta.client_capabilities is msgspec.UNSET:
-        raise InvalidParams(
-            f"{message.method[:80]}: 'params' must have '_meta' with the members "
-            "'io.modelcontextprotocol/protocolVersion' and "
-            "'io.modelcontextprotocol/clientCapabilities'"
-        )
+    version = alone_version(message)
     if headers.version != version:
         raise _differs("MCP-Protocol-Version", headers.version, version)
     if version != MODERN:

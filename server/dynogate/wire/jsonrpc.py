@@ -12,6 +12,7 @@ from dynogate.errors import DynogateError, InvalidParams, InvalidRequest, ParseE
 
 Raw = msgspec.Raw
 NULL_ID = Raw(b"null")
+_ID_BYTES = 1024  # many a reader takes no number of more digits back
 _ID_START = frozenset(b'"-0123456789n')
 
 
@@ -102,7 +103,7 @@ def _read(data: bytes) -> Request | BadRequest:
         return _bad(data)
     request_id = params = None
     if envelope.id is not msgspec.UNSET:
-        if bytes(envelope.id)[0] not in _ID_START:
+        if not _is_id(bytes(envelope.id)):
             return _bad(data)
         request_id = envelope.id.copy()  # else it would keep the whole body
     if envelope.params is not msgspec.UNSET:
@@ -112,6 +113,10 @@ def _read(data: bytes) -> Request | BadRequest:
     return Request(envelope.method, params, request_id)
 
 
+def _is_id(data: bytes) -> bool:
+    return data[0] in _ID_START and len(data) <= _ID_BYTES
+
+
 def _bad(data: bytes) -> BadRequest:
     """What is wrong with a message that is no request, and the id to tell it to."""
     try:
@@ -119,8 +124,9 @@ def _bad(data: bytes) -> BadRequest:
     except msgspec.ValidationError:
         return BadRequest(InvalidRequest("a request must be a JSON object"), NULL_ID)
     request_id = NULL_ID if found.id is msgspec.UNSET else found.id.copy()
-    if bytes(request_id)[0] not in _ID_START:
-        return BadRequest(InvalidRequest("'id' must be a string, a number or null"), NULL_ID)
+    if not _is_id(bytes(request_id)):
+        problem = f"'id' must be a string, a number or null, of at most {_ID_BYTES} bytes"
+        return BadRequest(InvalidRequest(problem), NULL_ID)
     if found.jsonrpc is msgspec.UNSET or bytes(found.jsonrpc) != b'"2.0"':
         return BadRequest(InvalidRequest("'jsonrpc' must be \"2.0\""), request_id)
     if found.method is msgspec.UNSET or bytes(found.method)[:1] != b'"':
@@ -129,28 +135,28 @@ def _bad(data: bytes) -> BadRequest:
     return BadRequest(InvalidRequest("'params' must be an object"), request_id)
 
 
-def named_arguments(params: bytes | None) -> tuple[bytes, str | None]:
-    """The arguments of a direct call as a JSON object, and the ``_client_id`` beside them.
+def named_arguments(params: bytes | None) -> tuple[bytes, str | None, Raw | None]:
+    """The arguments of a direct call as JSON, and the ``_client_id`` and ``_meta`` beside them.
 
     Raises:
         InvalidParams: the params are given by position, or ``_client_id`` is not a string.
     """
     if params is None:
-        return b"{}", None
+        return b"{}", None, None
     if params[:1] == b"[":
         raise InvalidParams("'params' must be an object with the tool's arguments by name")
-    if b'"_client_id"' not in params:
-        return params, None
+    if b'"_client_id"' not in params and b'"_meta"' not in params:
+        return params, None, None
     try:
         members = _members.decode(params)
-        if "_client_id" not in members:
-            return params, None
-        client_id = _string.decode(members.pop("_client_id"))
+        meta = members.pop("_meta", None)
+        client_id = members.pop("_client_id", None)
+        name = None if client_id is None else _string.decode(client_id)
     except msgspec.DecodeError:
         raise InvalidParams("argument '_client_id': expected a string") from None
-    if len(client_id) > 256:
+    if name is not None and len(name) > 256:
         raise InvalidParams("argument '_client_id': at most 256 characters are taken")
-    return _encoder.encode(members), client_id
+    return _encoder.encode(members), name, meta
 
 
 def call_params(params: bytes | None) -> tuple[str, bytes]:

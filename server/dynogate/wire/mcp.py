@@ -151,6 +151,7 @@ _envelope = msgspec.json.Decoder(_Envelope)
 _any_object = msgspec.json.Decoder(_AnyObject)
 _string = msgspec.json.Decoder(str)
 _params = msgspec.json.Decoder(Params)
+_meta = msgspec.json.Decoder(Meta)
 _encoder = msgspec.json.Encoder()
 
 
@@ -224,6 +225,33 @@ def read_id(raw: Raw) -> str | int:
         return _string.decode(data) if data[:1] == b'"' else int(data)
     except (msgspec.DecodeError, ValueError):
         raise InvalidRequest("'id' must be a string or an integer") from None
+
+
+def read_meta(raw: Raw) -> Meta:
+    """What is read of a ``_meta`` that stands beside a tool's own arguments.
+
+    Raises:
+        InvalidParams: it is none.
+    """
+    try:
+        return _meta.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidParams(f"'_meta': {error}") from None
+
+
+def alone_version(message: Message) -> str:
+    """The version that a request which stands alone says it is of.
+
+    Raises:
+        InvalidParams: ``_meta`` lacks something.
+    """
+    meta = message.head.meta
+    if meta.protocol_version is _UNSET or meta.client_capabilities is _UNSET:
+        raise InvalidParams(
+            f"{message.method[:80]}: 'params' must have '_meta' with the members "
+            f"'{_PREFIX}protocolVersion' and '{_PREFIX}clientCapabilities'"
+        )
+    return meta.protocol_version
 
 
 def unsupported(version: str) -> UnsupportedVersion:

@@ -1,16 +1,18 @@
 """The tools that run programs: arguments in, stored profiles out."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dynogate.errors import CodeExecutionDisabled, InvalidParams, ProfileNotFound
+from dynogate.errors import Busy, CodeExecutionDisabled, InvalidParams, ProfileNotFound
 from dynogate.jobs.queue import JobQueue
 from dynogate.profiling.capture.profiler import ScaleneProfiler
 from dynogate.profiling.storage import ProfileStorage
-from dynogate.tools.context import Services, ToolContext
+from dynogate.tools.context import DEAF, Client, Services, ToolContext
+from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.tools.policy import ProfilingPolicy
 from tests.profiles import sample_profile, sample_target
 from tests.tools.profiling.conftest import call
@@ -121,6 +123,73 @@ async def test_snippets_are_refused_where_they_are_off(services: Services) -> No
             context, "compare_profiles", before_id=snippet, after_id=snippet, runs_per_side=5
         )
     await jobs.drain(1.0)
+
+
+class Asked(Client):
+    """A client whose user gives one answer to everything."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.questions: list[InputRequest] = []
+        self._answer = answer
+
+    def can(self, request: InputRequest) -> bool:
+        return True
+
+    async def _answers(self, requests: Mapping[str, InputRequest]) -> dict[str, Answer]:
+        self.questions += requests.values()
+        return dict.fromkeys(requests, self._answer)
+
+
+async def ask_to_run(services: Services, client: Client, *, confirm: bool = True) -> None:
+    """Call profile_code without a sandbox, in a queue that takes no job any more."""
+    policy = ProfilingPolicy(allow_code=False, confirm_code=confirm, max_timeout_sec=60.0)
+    jobs = JobQueue(max_running=1, max_queued=1)
+    await jobs.drain(1.0)
+    known = Services(services.get(ProfileStorage), services.get(ScaleneProfiler), policy)
+    context = ToolContext("local", None, jobs, known, client=client)
+    await call(context, "profile_code", code="x = 1\n" * 1000)
+
+
+async def test_a_user_may_confirm_that_a_snippet_runs(services: Services) -> None:
+    """Then it is taken to the queue; they were shown what would run, and of what size it is."""
+    client = Asked({"action": "accept", "content": {"run": True}})
+    with pytest.raises(Busy):
+        await ask_to_run(services, client)
+    [question] = client.questions
+    message = question.params["message"]
+    assert isinstance(message, str)
+    assert "2,000 of 6,000 characters" in message
+    assert message.endswith("x = 1\nx ")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"action": "decline"},
+        {"action": "cancel", "content": {"run": True}},
+        {"action": "accept", "content": {"run": False}},
+        {"action": "accept", "content": {"run": "yes"}},
+        {},
+    ],
+)
+async def test_nothing_but_a_clear_yes_runs_a_snippet(services: Services, answer: Answer) -> None:
+    """No, nothing, and what is no answer at all are a no."""
+    with pytest.raises(CodeExecutionDisabled, match="did not confirm"):
+        await ask_to_run(services, Asked(answer))
+
+
+async def test_nobody_is_asked_unless_the_operator_said_so(services: Services) -> None:
+    """A client could confirm anything, so that asking is a matter of trust."""
+    client = Asked({"action": "accept", "content": {"run": True}})
+    with pytest.raises(CodeExecutionDisabled, match="DYNOGATE_ALLOW_CODE"):
+        await ask_to_run(services, client, confirm=False)
+    assert client.questions == []
+
+
+async def test_who_cannot_be_asked_is_refused(services: Services) -> None:
+    """As where nobody is asked at all."""
+    with pytest.raises(CodeExecutionDisabled, match="DYNOGATE_ALLOW_CODE"):
+        await ask_to_run(services, DEAF)
 
 
 async def test_two_profiles_are_compared_without_running_anything(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Annotated
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from dynogate.profiling.comparison.models import Comparison
 from dynogate.profiling.models import Model, ProfileResult, ProfileSummary, RunOptions
 from dynogate.profiling.storage import ProfileStorage
 from dynogate.tools.context import ToolContext
+from dynogate.tools.inputs import accepted, form
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.profiling.family import EXECUTE, ProfileId, invalid, load_with_raw, toolset
 
@@ -106,6 +108,10 @@ MaxRuns = Annotated[
     int | None,
     Field(description="Runs of each program at most, where fewer leave it open.", ge=5, le=200),
 ]
+
+
+_SHOWN_CHARACTERS = 2000
+"""Of the code that a user is asked to confirm."""
 
 
 class ProfiledRun(Model):
@@ -241,8 +247,7 @@ async def profile_code(
     short to sample is run again and again for about a second. Everything else is as with
     profile_script. Off unless the gateway has a sandbox or its operator allowed it.
     """
-    if not ctx.services.get(ProfilingPolicy).allow_code:
-        raise _code_disabled("profile_code")
+    await _require_code(ctx, "profile_code", code)
     options = RunOptions(
         cpu_only=cpu_only,
         include_memory=include_memory,
@@ -295,8 +300,9 @@ async def compare_profiles(
     )
     if runs_per_side == 0:
         return await asyncio.to_thread(comparator.compare, before, after)
-    if not policy.allow_code and "code" in {before.target.kind, after.target.kind}:
-        raise _code_disabled("Running a snippet again")
+    snippets = [each.target.source for each in (before, after) if each.target.kind == "code"]
+    if snippets:
+        await _require_code(ctx, "Running a snippet again", "\n".join(filter(None, snippets)))
 
     def run(job: JobHandle) -> Comparison:
         return comparator.compare(
@@ -334,6 +340,33 @@ def _timeout(ctx: ToolContext, tool: str, asked: float | None) -> float:
         problem = f"is {asked:g}, and this gateway lets programs run for {longest:g} s at most"
         raise invalid(tool, "timeout_seconds", problem)
     return asked
+
+
+async def _require_code(ctx: ToolContext, what: str, code: str) -> None:
+    """See that ``code`` may run here, or that the user confirms that it shall.
+
+    Raises:
+        CodeExecutionDisabled: it may not, and nobody can be asked or they said no.
+    """
+    policy = ctx.services.get(ProfilingPolicy)
+    if policy.allow_code:
+        return
+    shown = code[:_SHOWN_CHARACTERS]
+    digest = sha256(code.encode("utf-8", "replace")).hexdigest()
+    question = form(
+        "Run this code without a sandbox? It can read and change whatever the gateway can. "
+        f"({len(shown):,} of {len(code):,} characters are shown; SHA-256 {digest})\n\n{shown}",
+        {
+            "type": "object",
+            "properties": {"run": {"type": "boolean", "title": "Run it", "default": False}},
+            "required": ["run"],
+        },
+    )
+    if not (policy.confirm_code and ctx.client.can(question)):
+        raise _code_disabled(what)
+    answer = (await ctx.client.ask({"run_code": question}))["run_code"]
+    if (accepted(answer) or {}).get("run") is not True:
+        raise CodeExecutionDisabled(f"{what}: the user did not confirm it, so nothing was run.")
 
 
 def _code_disabled(what: str) -> CodeExecutionDisabled:

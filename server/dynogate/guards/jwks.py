@@ -1,0 +1,130 @@
+"""The public keys of a token issuer, by URL, as they come and go (RFC 7517)."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import jwt
+import msgspec
+
+from dynogate.errors import IssuerUnavailable
+from dynogate.guards.single_flight import SingleFlight
+from dynogate.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+_FRESH_SEC = 600.0  # a key that the issuer took back is refused by then
+_STALE_SEC = 86_400.0  # how long an issuer may be out of reach
+_ASK_AGAIN_SEC = 10.0  # tokens with invented key ids must not become requests to the issuer
+_FETCH_SEC = 5.0
+_MAX_BYTES = 256 * 1024
+_MAX_KEYS = 100
+# One kind of key for each algorithm, and no secrets: a public key that is taken for one lets
+# anybody sign (RFC 8725, section 3.1).
+KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
+    **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
+    "EdDSA": "OKP",
+}
+
+
+class Jwks:
+    """The keys that an issuer publishes at ``url``. Belongs to one event loop."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._keys: list[dict[str, Any]] = []
+        self._fetched_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._problem: str | None = None
+        self._fetching = SingleFlight[None]()
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def key(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """The key of this id, for ``algorithm`` (one of `KINDS`); None where there is none.
+
+        A token without a key id is good where only one key fits.
+
+        Raises:
+            IssuerUnavailable: the issuer cannot be asked, and it is not known.
+        """
+        age = time.monotonic() - self._fetched_at
+        found = self._find(kid, algorithm) if age < _STALE_SEC else None
+        if found is not None:
+            if age > _FRESH_SEC and self._may_ask():
+                self._refreshing = asyncio.ensure_future(self._fetch_once())
+            return found
+        if self._may_ask() or len(self._fetching):
+            await self._fetch_once()
+        found = self._find(kid, algorithm)
+        if found is None and self._problem is not None:
+            raise IssuerUnavailable(
+                f"the keys of the token issuer cannot be had: {self._problem}; try again later"
+            )
+        return found
+
+    def _may_ask(self) -> bool:
+        return time.monotonic() - self._asked_at >= _ASK_AGAIN_SEC
+
+    def _find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        fitting = [key for key in self._keys if _fits(key, kid, algorithm)]
+        if len(fitting) != 1:
+            return None
+        try:
+            return jwt.PyJWK(fitting[0], algorithm=algorithm)
+        except jwt.PyJWTError:
+            return None
+
+    async def _fetch_once(self) -> None:
+        await self._fetching(b"", self._fetch)
+
+    async def _fetch(self) -> None:
+        self._asked_at = time.monotonic()
+        try:
+            self._keys = await asyncio.to_thread(_read, self._url)
+        except (httpx2.HTTPError, ValueError) as error:
+            self._problem = str(error) or type(error).__name__
+            log.error("the token issuer's keys cannot be had", problem=self._problem)
+            return
+        self._problem = None
+        self._fetched_at = time.monotonic()
+
+
+def _fits(key: dict[str, Any], kid: str | None, algorithm: str) -> bool:
+    return (
+        key.get("kty") == KINDS[algorithm]
+        and (kid is None or key.get("kid") == kid)
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", algorithm) == algorithm
+    )
+
+
+class _Set(msgspec.Struct):
+    keys: list[dict[str, Any]]
+
+
+def _read(url: str) -> list[dict[str, Any]]:
+    """Fetch a key set, within bounds of size and time.
+
+    Raises:
+        HTTPError: the issuer could not be reached.
+        ValueError: what it sent is no key set.
+    """
+    deadline = time.monotonic() + _FETCH_SEC
+    body = bytearray()
+    with (
+        httpx2.Client(timeout=_FETCH_SEC, follow_redirects=False) as client,
+        client.stream("GET", url, headers={"accept": "application/json"}) as response,
+    ):
+        if response.status_code != 200:
+            raise ValueError(f"{url} answers {response.status_code}")
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > _MAX_BYTES or time.monotonic() > deadline:
+                raise ValueError(f"{url} sends too much, or too slowly")
+    try:
+        return msgspec.json.decode(body, type=_Set).keys[:_MAX_KEYS]
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{url} is no JSON Web Key Set: {error}") from None

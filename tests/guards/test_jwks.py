@@ -1,0 +1,123 @@
+"""An issuer's keys as they come, go, and cannot be had."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from dynogate.errors import IssuerUnavailable
+from dynogate.guards.jwks import Jwks
+from tests.issuer import Issuer
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with Issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown key is asked for each time."""
+    monkeypatch.setattr("dynogate.guards.jwks._ASK_AGAIN_SEC", 0.0)
+
+
+async def test_keys_are_fetched_once_and_kept(issuer: Issuer) -> None:
+    """Also by many at once, and for tokens that name no key where only one fits."""
+    keys = Jwks(issuer.url)
+    found = await asyncio.gather(*(keys.key("first", "RS256") for _ in range(20)))
+    assert all(found)
+    assert await keys.key(None, "RS256")
+    assert issuer.asked == 1
+
+
+async def test_a_new_key_is_found_when_a_token_names_it(issuer: Issuer, impatient: None) -> None:
+    """Rotation: the new one is fetched, and the one that was taken back is gone."""
+    keys = Jwks(issuer.url)
+    assert await keys.key("first", "RS256")
+    issuer.keys = {"second": rsa.generate_private_key(65537, 2048)}
+    assert await keys.key("second", "RS256")
+    assert await keys.key("first", "RS256") is None
+
+
+async def test_invented_keys_do_not_become_requests(issuer: Issuer) -> None:
+    """However many tokens name them."""
+    keys = Jwks(issuer.url)
+    assert await keys.key("first", "RS256")
+    for number in range(100):
+        assert await keys.key(f"invented{number}", "RS256") is None
+    assert issuer.asked == 1
+
+
+async def test_keys_are_fetched_anew_from_time_to_time(
+    issuer: Issuer, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the back of the calls that need them; a key that was taken back ends then."""
+    monkeypatch.setattr("dynogate.guards.jwks._FRESH_SEC", 0.0)
+    keys = Jwks(issuer.url)
+    assert await keys.key("first", "RS256")
+    issuer.keys = {"second": rsa.generate_private_key(65537, 2048)}
+    async with asyncio.timeout(10):
+        while await keys.key("first", "RS256"):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, b"{}"),
+        (302, b""),
+        (200, b"no JSON"),
+        (200, b"[]"),
+        (200, b'{"keys":' + b" " * 300_000 + b"[]}"),
+    ],
+)
+async def test_an_issuer_that_cannot_be_asked_is_told_as_such(
+    issuer: Issuer, impatient: None, answer: tuple[int, bytes]
+) -> None:
+    """503: the token may be good. What was known before goes on being so."""
+    issuer.answer = answer
+    keys = Jwks(issuer.url)
+    with pytest.raises(IssuerUnavailable, match="try again later"):
+        await keys.key("first", "RS256")
+    issuer.answer = None
+    assert await keys.key("first", "RS256")
+    issuer.answer = answer
+    with pytest.raises(IssuerUnavailable):
+        await keys.key("second", "RS256")
+    assert await keys.key("first", "RS256")
+
+
+async def test_an_issuer_that_is_not_there(impatient: None) -> None:
+    """The same."""
+    with pytest.raises(IssuerUnavailable):
+        await Jwks("http://127.0.0.1:1/keys").key("first", "RS256")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"kty": "oct", "kid": "first", "k": "c2VjcmV0"},
+        {"kty": "RSA", "kid": "first", "use": "enc", "n": "AQAB", "e": "AQAB"},
+        {"kty": "RSA", "kid": "first", "alg": "RS512", "n": "AQAB", "e": "AQAB"},
+        {"kty": "RSA", "kid": "first"},
+        {"kid": "first"},
+    ],
+)
+async def test_keys_that_are_for_something_else_are_not_used(
+    issuer: Issuer, key: dict[str, str]
+) -> None:
+    """Secrets, keys for encryption, keys of another algorithm, and broken ones."""
+    issuer.answer = (200, json.dumps({"keys": [key]}).encode())
+    assert await Jwks(issuer.url).key("first", "RS256") is None
+
+
+async def test_a_token_without_a_key_id_is_not_guessed_for(issuer: Issuer) -> None:
+    """Where two keys fit, it says too little."""
+    issuer.keys["second"] = rsa.generate_private_key(65537, 2048)
+    issuer.keys["curve"] = ec.generate_private_key(ec.SECP256R1())
+    keys = Jwks(issuer.url)
+    assert await keys.key(None, "RS256") is None
+    assert await keys.key(None, "ES256")

@@ -1,0 +1,329 @@
+"""What a client may do with a WebSocket before and beneath its messages."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any, cast
+
+import pytest
+from starlette.applications import Starlette
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from dynogate.transports.websocket_protocol import Limits, Rules, WebSocketProtocol
+from dynogate.wire import frames
+from dynogate.wire.frames import Closing
+from tests.live import Live, in_process, until
+from tests.sockets import Raw, frame, handshake, ws_url
+
+PATIENT = Limits(
+    max_bytes=1000, message_sec=20, ping_sec=20, pong_sec=20, write_sec=20, close_sec=0.5
+)
+HASTY = Limits(
+    max_bytes=1000, message_sec=0.4, ping_sec=0.4, pong_sec=0.4, write_sec=0.4, close_sec=0.4
+)
+BIG = b"x" * 100_000
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Echo:
+    """Says what it hears; ``big`` is answered at length."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+        self._socket: WebSocketProtocol
+
+    def opened(self, socket: WebSocketProtocol) -> None:
+        self._socket = socket
+        self._app.open += 1
+
+    def received(self, message: bytes) -> None:
+        self._app.heard += 1
+        if message == b"fault":
+            raise RuntimeError("a fault of the receiver")
+        self._socket.send(BIG if message == b"big" else message)
+
+    def ended(self, closing: Closing) -> None:
+        self._app.open -= 1
+        self._app.ends.append(closing.code)
+
+
+class App:
+    """An ASGI app that lets everyone in, but for some paths."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.open = self.heard = 0
+        self.ends: list[int] = []
+        self.scope: MutableMapping[str, Any] = {}
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            raise RuntimeError("WebSockets only")
+        self.scope = scope
+        assert (await receive())["type"] == "websocket.connect"
+        if scope["path"] == "/fault":
+            raise RuntimeError("secret detail")
+        if scope["path"] == "/silence":
+            return
+        if scope["path"] == "/closed":
+            await send({"type": "websocket.close"})
+            await send({"type": "websocket.accept"})
+        if scope["path"] == "/refused":
+            headers = [(b"x-why", b"because")]
+            await send({"type": "websocket.http.response.start", "status": 429, "headers": headers})
+            await send({"type": "websocket.http.response.body", "body": b"no"})
+            return
+        await send(
+            {
+                "type": "websocket.accept",
+                "subprotocol": "x" if "x" in scope["subprotocols"] else None,
+                "headers": [(b"x-more", b"1")],
+                "receiver": Echo(self),
+                "rules": Rules(self.limits),
+            }
+        )
+
+
+@contextlib.contextmanager
+def serving(limits: Limits) -> Iterator[tuple[App, Live]]:
+    app = App(limits)
+    with in_process(cast(Starlette, app), plain=True) as live:
+        yield app, live
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[tuple[App, Live]]:
+    with serving(PATIENT) as both:
+        yield both
+
+
+@pytest.fixture
+def hasty() -> Iterator[tuple[App, Live]]:
+    with serving(HASTY) as both:
+        yield both
+
+
+def test_the_app_is_asked_as_asgi_has_it(patient: tuple[App, Live]) -> None:
+    """And its answer is the handshake's."""
+    app, live = patient
+    with connect(ws_url(live, "/a%20b?q=1"), subprotocols=["x", "y"]) as ws:  # type: ignore[list-item]
+        assert ws.subprotocol == "x"
+        assert ws.response is not None
+        assert ws.response.headers["x-more"] == "1"
+        assert "Sec-WebSocket-Extensions" not in ws.response.headers
+    assert app.scope["path"] == "/a b"
+    assert app.scope["raw_path"] == b"/a%20b"
+    assert app.scope["query_string"] == b"q=1"
+    assert app.scope["subprotocols"] == ["x", "y"]
+    assert (b"host", live.url.removeprefix("http://").encode()) in app.scope["headers"]
+    assert app.scope["client"][0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (handshake(Sec_WebSocket_Version="12"), b"400"),
+        (handshake(Sec_WebSocket_Key=""), b"400"),
+        (handshake(Sec_WebSocket_Key="short"), b"400"),
+        (handshake(X_Long="x" * 20_000), b"431"),
+        (handshake().replace(b"GET", b"PUT"), b"405"),
+        (handshake().replace(b"/ws", b"/fault"), b"500"),
+        (handshake().replace(b"/ws", b"/silence"), b"500"),
+        (handshake().replace(b"/ws", b"/closed"), b"403"),
+        (handshake().replace(b"/ws", b"/refused"), b"429"),
+    ],
+)
+def test_a_handshake_that_fails_gets_its_status(
+    patient: tuple[App, Live], head: bytes, status: bytes
+) -> None:
+    """And the connection is closed."""
+    with Raw(patient[1], head=head) as raw:
+        assert raw.answer.startswith(b"HTTP/1.1 " + status + b" ")
+        assert b"secret" not in raw.answer + b"".join(iter(lambda: raw.socket.recv(4096), b""))
+
+
+def test_a_refusal_has_the_apps_headers(patient: tuple[App, Live]) -> None:
+    """Retry-After, say."""
+    with Raw(patient[1], head=handshake().replace(b"/ws", b"/refused")) as raw:
+        assert b"\r\nx-why: because\r\n" in raw.answer
+
+
+def test_a_message_in_fragments_is_one(patient: tuple[App, Live]) -> None:
+    """With a ping between them, which is answered first."""
+    with Raw(patient[1]) as raw:
+        raw.send(frames.TEXT, b"one ", fin=False)
+        raw.send(frames.PING, b"there?")
+        raw.send(frames.CONTINUATION, b"", fin=False)
+        raw.send(frames.CONTINUATION, b"message")
+        told = raw.frames()
+        assert next(told) == (frames.PONG, b"there?")
+        assert next(told) == (frames.TEXT, b"one message")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(frames.BINARY, b"x"), frames.UNSUPPORTED_DATA),
+        (frame(frames.TEXT, b"\xff"), frames.INVALID_DATA),
+        (frame(frames.TEXT, b"\xed\xa0\x80"), frames.INVALID_DATA),  # half a surrogate pair
+        (frame(frames.TEXT, b"x" * 1001), frames.TOO_BIG),
+        (b"\x81\xff" + (2**40).to_bytes(8), frames.TOO_BIG),
+        (frame(frames.TEXT, b"x" * 600, fin=False) * 1 + frame(0, b"x" * 600), frames.TOO_BIG),
+        (frames.encode(frames.TEXT, b"not masked"), frames.PROTOCOL_ERROR),
+        (b"\xc1" + frame(frames.TEXT, b"compressed?")[1:], frames.PROTOCOL_ERROR),
+        (frame(frames.CONTINUATION, b"of nothing"), frames.PROTOCOL_ERROR),
+        (frame(frames.CLOSE, b"\x03"), frames.PROTOCOL_ERROR),
+        (frame(frames.CLOSE, b"\x03\xec"), frames.PROTOCOL_ERROR),
+        (frame(frames.CLOSE, b"\x0f\xa1bye"), 4001),
+        (frame(frames.CLOSE, b""), frames.NO_STATUS),
+    ],
+)
+def test_a_broken_rule_has_its_close_code(
+    patient: tuple[App, Live], sent: bytes, code: int
+) -> None:
+    """RFC 6455, section 7.4.1; nothing after it is heard."""
+    app, live = patient
+    heard, ends = app.heard, len(app.ends)
+    with Raw(live) as raw:
+        raw.socket.sendall(sent + frame(frames.TEXT, b"more"))
+        assert raw.closed_with() == code
+    until(lambda: len(app.ends) > ends, "the end to be told")
+    assert app.ends[-1] == code
+    assert app.heard == heard
+
+
+def test_who_never_answers_a_close_frame_is_cut_off(patient: tuple[App, Live]) -> None:
+    """After a while in which its frames are not heard."""
+    app, live = patient
+    heard = app.heard
+    with Raw(live) as raw:
+        raw.send(frames.BINARY, b"x")
+        started = time.monotonic()
+        told = raw.frames()
+        assert next(told)[0] == frames.CLOSE
+        raw.send(frames.TEXT, b"more")
+        raw.send(frames.PING, b"more")
+        assert list(told) == []
+        assert time.monotonic() - started < 5
+    assert app.heard == heard
+
+
+def test_who_goes_without_a_word_has_gone(patient: tuple[App, Live]) -> None:
+    """By FIN or by RST: the code says that no close frame came."""
+    app, live = patient
+    for linger in (False, True):
+        ends = len(app.ends)
+        with Raw(live) as raw:
+            if linger:
+                option = (1).to_bytes(4, "little") + bytes(4)
+                raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
+        until(lambda seen=ends: len(app.ends) > seen, "the end to be told")
+        assert app.ends[-1] == frames.ABNORMAL
+
+
+def test_who_does_not_answer_pings_is_gone(hasty: tuple[App, Live]) -> None:
+    """A half-open connection: the peer's machine was switched off."""
+    app, live = hasty
+    with Raw(live) as raw:
+        told = raw.frames()
+        assert next(told) == (frames.PING, b"")
+        assert next(told)[0] == frames.CLOSE
+    assert app.ends == [frames.INTERNAL_ERROR]
+
+
+def test_who_answers_pings_stays(hasty: tuple[App, Live]) -> None:
+    """However quiet they are."""
+    app, live = hasty
+    with connect(ws_url(live), ping_interval=None) as ws:
+        with pytest.raises(TimeoutError):
+            ws.recv(timeout=2.5)
+        ws.send("hi")
+        assert ws.recv(timeout=10) == "hi"
+    assert app.ends == [frames.NORMAL]
+
+
+@pytest.mark.parametrize(
+    "sent", [frame(frames.TEXT, b"slow")[:-1], frame(frames.TEXT, b"slow", fin=False), b"\x81"]
+)
+def test_a_message_that_does_not_end_ends_the_connection(
+    hasty: tuple[App, Live], sent: bytes
+) -> None:
+    """Though the client answers pings meanwhile, or sends empty fragments."""
+    app, live = hasty
+    with Raw(live) as raw:
+        raw.socket.sendall(sent)
+        for opcode, _ in raw.frames():
+            if opcode == frames.CLOSE:
+                break
+            if len(sent) > 2 and not sent[0] & 0x80:
+                raw.send(frames.PONG, b"")
+                raw.send(frames.CONTINUATION, b"", fin=False)
+    until(lambda: bool(app.ends), "the end")
+    assert app.ends == [frames.POLICY_VIOLATION]
+
+
+def test_who_does_not_read_is_closed_and_cut_off(hasty: tuple[App, Live]) -> None:
+    """What waits for them stays bounded, and nothing more is asked for them meanwhile."""
+    app, live = hasty
+    with Raw(live, receive_buffer=4096) as raw:
+        with contextlib.suppress(OSError):
+            raw.socket.settimeout(0.5)
+            for _ in range(2000):
+                raw.socket.sendall(frame(frames.TEXT, b"big") * 10)
+        heard = app.heard
+        assert heard < 1000
+        until(lambda: bool(app.ends), "the end")
+        assert app.heard - heard < 100
+    assert app.ends == [frames.TRY_AGAIN_LATER]
+    assert app.open == 0
+
+
+def test_who_reads_again_in_time_misses_no_answer(patient: tuple[App, Live]) -> None:
+    """What was asked while nothing could be sent is served then."""
+    app, live = patient
+    heard = app.heard
+    with Raw(live, receive_buffer=4096) as raw:
+        raw.socket.sendall(frame(frames.TEXT, b"big") * 200 + frame(frames.TEXT, b"last"))
+        until(lambda: app.heard > heard, "the first ones")
+        time.sleep(0.3)
+        assert app.heard - heard < 200
+        lengths = []
+        for _, payload in raw.frames():
+            lengths.append(len(payload))
+            if payload == b"last":
+                break
+    assert lengths == [len(BIG)] * 200 + [4]
+
+
+def test_a_flood_of_pings_is_answered_as_fast_as_it_is_read(patient: tuple[App, Live]) -> None:
+    """Not faster: pongs that nobody reads would pile up without bound."""
+    flood = frame(frames.PING, b"x" * 125) * 1000
+    with Raw(patient[1], receive_buffer=4096) as raw:
+        raw.socket.settimeout(0.5)
+        with pytest.raises(TimeoutError):  # what the kernel's buffers take is far less
+            raw.socket.sendall(flood * 500)
+
+
+def test_the_client_of_the_library_closes_cleanly(patient: tuple[App, Live]) -> None:
+    """Its own code comes back."""
+    with connect(ws_url(patient[1])) as ws:
+        ws.close(4002, "enough")
+        with pytest.raises(ConnectionClosed):
+            ws.recv(timeout=5)
+        assert ws.close_code == 4002
+
+
+def test_a_server_that_stops_says_so() -> None:
+    """To those that are still connected when the time to finish is over."""
+    with contextlib.ExitStack() as server:
+        app, live = server.enter_context(serving(PATIENT))
+        with connect(ws_url(live)) as ws:
+            server.close()
+            with pytest.raises(ConnectionClosed):
+                ws.recv(timeout=5)
+            assert ws.close_code == frames.SERVICE_RESTART
+    assert app.ends == [frames.SERVICE_RESTART]
