@@ -1,6 +1,7 @@
 """A run cut into windows of equal length: what plots over time and comparisons are made from."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,7 @@ def windows_of(samples: Samples) -> tuple[Window, ...]:
     # Each edge is computed once, so that rounding drops no call between two windows.
     edges = [number * length for number in range(count)] + [math.inf]
     return tuple(
-        _window(samples.window(start, end), start, length)
-        for start, end in zip(edges, edges[1:], strict=False)
+        _window(samples.window(start, end), start, length) for start, end in pairwise(edges)
     )
 
 
