@@ -22,7 +22,7 @@ class Limits:
     """
 
     late: float = 0.005
-    lag: float = 0.010
+    lag: float = 0.020
     share_of_p99: float = 0.1
     cpu: float = 0.9
     dropped: float = 0.001
