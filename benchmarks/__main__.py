@@ -14,7 +14,9 @@ BENCHMARKS = (
     "big_profile",
     "list_profiles",
     "concurrency",
+    "breaking_point",
     "kill9",
+    "leak_detection",
 )
 
 app = cyclopts.App(name="benchmarks", help="Measurements against a named limit or peer.")

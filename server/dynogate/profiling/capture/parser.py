@@ -28,7 +28,7 @@ from dynogate.profiling.models import (
     StackSample,
     Target,
 )
-from dynogate.profiling.statistics import theil_sen
+from dynogate.statistics import theil_sen
 
 MAX_JSON_BYTES = 256 * 1024 * 1024
 """More than any real profile; a program could write what it likes in the JSON's place."""

@@ -19,7 +19,7 @@ from dynogate.profiling.capture.targets import CODE_NAME
 from dynogate.profiling.comparison.models import FunctionChange, LineChange, PairedBy
 from dynogate.profiling.comparison.outline import Outline
 from dynogate.profiling.models import Frame, ProfileResult, StackSample
-from dynogate.profiling.statistics import benjamini_hochberg, two_sided
+from dynogate.statistics import benjamini_hochberg, two_sided
 
 MAIN = "<main>"
 """The program's main file, whatever its name is on each side."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from dynogate.profiling.comparison.models import Measure, MeasureName, Verdict
-from dynogate.profiling.statistics import paired_ratio
+from dynogate.statistics import paired_ratio
 
 MARGIN = 0.05
 """Changes up to this share are no change: ten runs of the same code spread by about as much."""

@@ -1,4 +1,4 @@
-"""The statistics of dynogate.profiling.statistics, checked against scipy and known tables."""
+"""The statistics of dynogate.statistics, checked against scipy and known tables."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from dynogate.profiling.statistics import (
+from dynogate.statistics import (
     benjamini_hochberg,
     paired_ratio,
     theil_sen,
@@ -152,5 +152,5 @@ def test_a_deviate_of_two_sigma_is_the_known_p() -> None:
 
 def test_the_module_does_not_load_scipy() -> None:
     """scipy.stats costs 2.5 s, which a leak analysis must not pay."""
-    code = "import sys, dynogate.profiling.statistics; sys.exit('scipy' in sys.modules)"
+    code = "import sys, dynogate.statistics; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,6 +13,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers = Sequence[float] | NDArray[np.float64]
+
 _SLOPE_POINTS = 1000
 """Points that a slope is computed from at most: their pairs number half a million."""
 
@@ -36,7 +38,7 @@ class PairedRatio:
     p_value: float
 
 
-def theil_sen(xs: Sequence[float], ys: Sequence[float], confidence: float = 0.95) -> Slope:
+def theil_sen(xs: Numbers, ys: Numbers, confidence: float = 0.95) -> Slope:
     """The median slope over all pairs of points, and Sen's interval around it.
 
     Beyond 1000 points an evenly spaced choice of them (both ends included) is used. The interval
