@@ -100,3 +100,22 @@ def certify(
             "were in flight or the generator could not keep up"
         )
     return Certificate(late, lag, cpu_share, dropped, tuple(reasons), allowed)
+
+
+def worst(certificates: Sequence[tuple[str, Certificate]]) -> Certificate:
+    """One certificate for several runs; the reasons say in which.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not certificates:
+        raise ValueError("no run, no certificate")
+    each = [certificate for _, certificate in certificates]
+    return Certificate(
+        late_p99=max(one.late_p99 for one in each),
+        lag_p99=max(one.lag_p99 for one in each),
+        cpu_share=max(one.cpu_share for one in each),
+        dropped=sum(one.dropped for one in each),
+        reasons=tuple(f"{where}: {why}" for where, one in certificates for why in one.reasons),
+        limits=each[0].limits,
+    )

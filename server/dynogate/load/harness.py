@@ -94,6 +94,8 @@ class Harness:
     Attributes:
         meeting: what the server said of itself.
         calls: what is called.
+        options: how.
+        stopped: somebody wanted no more.
 
     Raises:
         GatewayUnreachable: on entering: there is no server.
@@ -113,7 +115,7 @@ class Harness:
             check_scenario(calls)
         self.calls = tuple(calls)
         self._target = target
-        self._options = options or Options()
+        self.options = options or Options()
         self._report = report
         self._stack = AsyncExitStack()
         self._fleet = Fleet()
@@ -128,17 +130,18 @@ class Harness:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def open_loop(self, times: Times, duration: float) -> Run:
+    async def open_loop(self, times: Times, duration: float, limits: Limits | None = None) -> Run:
         """Send at these times, whatever the server does.
 
         Args:
             times: of ``dynogate.load.schedules``.
             duration: of the schedule, in seconds.
+            limits: of the certificate, other than those of the options.
         """
         if times.size == 0:
             raise ConfigurationError("a schedule needs at least one call")
         rate = times.size / duration
-        return await self._run(self._order(rate, duration, 0), times, rate)
+        return await self._run(self._order(rate, duration, 0), times, rate, limits)
 
     async def closed_loop(
         self, users: int, *, duration: float | None = None, calls: int | None = None
@@ -163,7 +166,7 @@ class Harness:
     def _order(
         self, rate: float, duration: float | None, users: int, calls: int | None = None
     ) -> Order:
-        options = self._options
+        options = self.options
         return Order(
             target=self.meeting.target,
             calls=self.calls,
@@ -175,15 +178,17 @@ class Harness:
             connections=options.connections,
         )
 
-    async def _run(self, order: Order, times: Times, rate: float) -> Run:
-        processes = self._options.processes or processes_for(order.engine, rate)
+    async def _run(
+        self, order: Order, times: Times, rate: float, limits: Limits | None = None
+    ) -> Run:
+        processes = self.options.processes or processes_for(order.engine, rate)
         started = datetime.now(UTC)
-        async with Observer(self._target, self._options.pid) as observer:
+        async with Observer(self._target, self.options.pid) as observer:
             take = await self._fleet.run(order, times, processes, self._report)
         return Run(
             samples=take.samples,
             certificate=certify(
-                take.samples, take.lags.tolist(), take.cpu_share, self._options.limits
+                take.samples, take.lags.tolist(), take.cpu_share, limits or self.options.limits
             ),
             complaints=take.complaints,
             timeline=observer.timeline(self._fleet.start),
