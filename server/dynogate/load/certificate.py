@@ -21,7 +21,7 @@ class Limits:
         dropped: share of the calls that may never have been sent.
     """
 
-    late: float = 0.005
+    late: float = 0.010
     lag: float = 0.020
     share_of_p99: float = 0.1
     cpu: float = 0.9

@@ -133,6 +133,7 @@ class _Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=1 << 24,
+            process_group=0,  # Ctrl-C is for the fleet to hear
             # numpy's threads have nothing to do here but to stand in the way
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )

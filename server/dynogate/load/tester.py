@@ -17,8 +17,8 @@ class PerformanceTester:
     ``avg_response_time``, ``median_response_time``, ``p95_response_time``, ``p99_response_time``
     (in seconds; None where nothing succeeded), ``concurrent_users``, ``total_requests``,
     ``successful_requests``, ``duration``, ``outcomes`` (calls by how they ended), ``errors``
-    (what was wrong, and how often), ``verdict`` (``VALID``, or ``INVALID`` where the generator itself was
-    too slow) and ``reasons``.
+    (what was wrong, and how often), ``verdict`` (``VALID``, or ``INVALID`` where the generator
+    itself was too slow) and ``reasons``.
 
     Args:
         base_url: as people write it; a path is kept, otherwise the transport's own is added.

@@ -5,7 +5,8 @@ does, so that none outlives its fleet.
 """
 
 import asyncio
-import signal
+import contextlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +18,8 @@ import numpy as np
 from dynogate.errors import DynogateError
 from dynogate.load.generator import Generator, Order, Progress, Take
 from dynogate.load.samples import Samples
+
+_NICENESS = -10
 
 
 class Prepare(msgspec.Struct, tag="prepare"):
@@ -150,8 +153,9 @@ async def _main() -> None:
 
 
 def main() -> None:
-    """Serve a fleet. Ctrl-C is for the fleet to hear, which says when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Serve a fleet, ahead of what else runs here where that is allowed: a send has its time."""
+    with contextlib.suppress(OSError):
+        os.nice(_NICENESS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_main())
 
