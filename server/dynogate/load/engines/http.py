@@ -1,0 +1,106 @@
+"""The engine for most runs: aiohttp, a task a call."""
+
+import asyncio
+
+import aiohttp
+
+from dynogate.load.calls import FIRST_ID, Prepared
+from dynogate.load.engines.base import Engine
+from dynogate.load.engines.fast import IDLE_LIMIT, told
+from dynogate.load.engines.http1 import MAX_BODY
+from dynogate.load.replies import Verdict, judge, retry_after
+from dynogate.load.samples import Outcome
+from dynogate.load.targets import Target
+
+
+def session_for(target: Target) -> aiohttp.ClientSession:
+    """An HTTP session as a load test needs it: as many connections as there are calls."""
+    tls = target.tls_context()
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=0, keepalive_timeout=IDLE_LIMIT, ssl=tls if tls is not None else True
+        ),
+        # aiohttp rounds longer timeouts up to whole seconds unless told not to.
+        timeout=aiohttp.ClientTimeout(total=target.timeout, ceil_threshold=target.timeout + 1),
+        headers={"User-Agent": "dynogate-load", **target.headers},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("Accept-Encoding",),
+    )
+
+
+class HttpEngine(Engine):
+    """Calls over aiohttp.
+
+    Args:
+        target: where to.
+        calls: the kinds of calls, ready to be sent.
+    """
+
+    def __init__(self, target: Target, calls: tuple[Prepared, ...]) -> None:
+        self._target = target
+        self._calls = calls
+        self._session: aiohttp.ClientSession
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Connections are opened when they are needed."""
+        self._session = session_for(self._target)
+
+    def send(self, index: int) -> None:
+        """As a task of its own, which goes on with the same user's next calls."""
+        task = asyncio.create_task(self._user(index))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _user(self, index: int) -> None:
+        while index >= 0:
+            index = self.driver.ended(index, await self._call(index))
+
+    async def _call(self, index: int) -> Verdict:
+        call = self._calls[self.driver.book.kind(index)]
+        request_id = FIRST_ID + index
+        try:
+            async with self._session.post(
+                self._target.url, data=call.body(request_id), headers=call.headers
+            ) as response:
+                body = await _read(response)
+        except TimeoutError:
+            return Verdict(Outcome.TIMEOUT, "no complete answer in time")
+        except aiohttp.ClientPayloadError as error:
+            return Verdict(Outcome.BAD_REPLY, f"the answer was cut off: {told(error)}")
+        except aiohttp.ClientResponseError as error:
+            return Verdict(Outcome.BAD_REPLY, f"not HTTP: {told(error)}")
+        except (aiohttp.ClientError, OSError) as error:
+            return Verdict(Outcome.CONNECTION, told(error))
+        if body is None:
+            return Verdict(Outcome.BAD_REPLY, f"a body of more than {MAX_BODY} bytes")
+        events = response.content_type == "text/event-stream"
+        verdict = judge(response.status, body, request_id, events=events)
+        wait = response.headers.get("Retry-After")
+        return verdict._replace(retry_after=retry_after(wait)) if wait else verdict
+
+    def expire(self, before: float) -> None:
+        """Nothing to do: aiohttp has timers of its own."""
+
+    async def close(self) -> None:
+        """End what is in flight and close the connections."""
+        for task in list(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._session.close()
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body, or None where it is over the limit."""
+    if response.content_length is not None and response.content_length <= MAX_BODY:
+        return await response.read()
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BODY:
+            response.close()
+            return None
+    return b"".join(parts)
