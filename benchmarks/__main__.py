@@ -18,6 +18,7 @@ BENCHMARKS = (
     "breaking_point",
     "kill9",
     "leak_detection",
+    "load_comparison",
 )
 
 app = cyclopts.App(name="benchmarks", help="Measurements against a named limit or peer.")

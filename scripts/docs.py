@@ -1,4 +1,4 @@
-"""Write the parts of docs/ that are told from code: settings, errors, tools, commands.
+"""Write the parts of docs/ that are told from code: settings, errors, tools, commands, a schema.
 
 Run it after changing one of those; ``--check`` only says which pages are out of date. Such a part
 stands between ``<!-- from code: NAME -->`` and ``<!-- end -->``.
@@ -19,6 +19,7 @@ from rich.console import Console
 
 from dynogate import errors
 from dynogate.cli import app
+from dynogate.load.report.document import load_report_schema
 from dynogate.settings import ENV_PREFIX, Settings
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.registry import Tool
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(
     r"(?P<open><!-- from code: (?P<name>[\w ]+) -->\n).*?(?P<close><!-- end -->)", re.DOTALL
 )
+LOAD_REPORT_SCHEMA = ROOT / "docs" / "load-report.schema.json"
 REGISTRY = load_registry()
 # Defaults that depend on the machine, as a reader should see them.
 DEFAULTS = {
@@ -48,9 +50,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing")
     check: bool = parser.parse_args().check
     stale = 0
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        before = page.read_text()
-        after = PART.sub(lambda part: part["open"] + _part(part["name"]) + part["close"], before)
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    written = {page: PART.sub(_told, page.read_text()) for page in pages}
+    written[LOAD_REPORT_SCHEMA] = json.dumps(load_report_schema(), indent=1) + "\n"
+    for page, after in written.items():
+        before = page.read_text() if page.exists() else ""
         if after == before:
             continue
         stale += 1
@@ -59,6 +63,10 @@ def main() -> int:
         else:
             page.write_text(after)
     return 1 if check and stale else 0
+
+
+def _told(part: re.Match[str]) -> str:
+    return part["open"] + _part(part["name"]) + part["close"]
 
 
 def _show_difference(page: Path, before: str, after: str) -> None:

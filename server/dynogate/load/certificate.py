@@ -21,8 +21,8 @@ class Limits:
         dropped: share of the calls that may never have been sent.
     """
 
-    late: float = 0.005
-    lag: float = 0.010
+    late: float = 0.010
+    lag: float = 0.020
     share_of_p99: float = 0.1
     cpu: float = 0.9
     dropped: float = 0.001
@@ -100,3 +100,22 @@ def certify(
             "were in flight or the generator could not keep up"
         )
     return Certificate(late, lag, cpu_share, dropped, tuple(reasons), allowed)
+
+
+def worst(certificates: Sequence[tuple[str, Certificate]]) -> Certificate:
+    """One certificate for several runs; the reasons say in which.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not certificates:
+        raise ValueError("no run, no certificate")
+    each = [certificate for _, certificate in certificates]
+    return Certificate(
+        late_p99=max(one.late_p99 for one in each),
+        lag_p99=max(one.lag_p99 for one in each),
+        cpu_share=max(one.cpu_share for one in each),
+        dropped=sum(one.dropped for one in each),
+        reasons=tuple(f"{where}: {why}" for where, one in certificates for why in one.reasons),
+        limits=each[0].limits,
+    )

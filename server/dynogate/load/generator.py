@@ -125,6 +125,7 @@ class Generator:
         self._engine = self._make_engine(calls)
         self._loop = self._make_loop(self._engine)
         await self._engine.open()
+        gc.collect()  # now, for it would make the first sends late
 
     def _make_engine(self, calls: tuple[Prepared, ...]) -> Engine:
         order = self._order
@@ -216,7 +217,6 @@ class Generator:
 def _quiet_collector() -> Iterator[None]:
     """Keep what exists out of garbage collection: a full one stops the generator for long."""
     thresholds = gc.get_threshold()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:

@@ -255,6 +255,8 @@ class ClosedLoop(Loop):
         if index >= 0:
             self.in_flight += 1
             self._engine.send(index)
+        elif self.in_flight == 0:
+            self._over.set()
 
     def _next_call(self, now: float) -> int:
         """A new call that starts ``now``, or -1 where it is time to stop."""

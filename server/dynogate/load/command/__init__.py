@@ -1,0 +1,1 @@
+"""The command ``scripts/performance_test.py``: its options, its progress, its results."""

@@ -1,0 +1,1 @@
+"""What is told of a load run: one JSON document, and from it the text and the HTML page."""
