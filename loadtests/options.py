@@ -6,6 +6,8 @@ from pathlib import Path
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
+_LIMITS = {"--max-error-rate": "1%%", "--max-p99": "500ms", "--min-rps": "100"}
+
 
 def add(parser: LocustArgumentParser, **_: object) -> None:
     """Add them to ``parser``."""
@@ -14,16 +16,14 @@ def add(parser: LocustArgumentParser, **_: object) -> None:
     ours.add_argument(
         "--replay", type=Path, help="open loop: a file of arrivals, in seconds, one a line"
     )
-    ours.add_argument("--max-error-rate", type=float, help="fail above this share (0 to 1)")
-    ours.add_argument("--max-p99", type=float, metavar="MS", help="fail above this, in ms")
-    ours.add_argument("--min-rps", type=float, help="fail below this many requests a second")
-    ours.add_argument(
-        "--endpoint",
-        action="append",
-        default=[],
-        metavar="NAME:LIMIT=VALUE",
-        help="a limit of one entry, e.g. list_databases:max-p99=50; may be given again",
-    )
+    for option, example in _LIMITS.items():
+        ours.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="[NAME=]LIMIT",
+            help=f"fail beyond it, of one entry or of all, e.g. {example}; may be repeated",
+        )
     ours.add_argument("--step-users", type=int, default=10, help="shapes: users of a step")
     ours.add_argument("--step-seconds", type=float, default=30.0, help="shapes: length of a step")
     parser.add_argument(  # the group's method knows nothing of is_secret

@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 GROWTH = 1.5
 HELD_SUCCESS = 0.95
-DEFAULT_P99_MS = 1000.0
+HELD_P99_MS = 1000.0
 
 
 class Breakpoint(Shape):
     """From ``--step-users`` on, 1.5 times as many every ``--step-seconds``.
 
-    A step held where at least 95 % of its requests succeeded and their p99 kept to ``--max-p99``
-    (1 s by default). The run ends at the first that did not, or at ``-u``.
+    A step held where at least 95 % of its requests succeeded and their p99 kept to 1 s. The run
+    ends at the first that did not, or at ``-u``.
     """
 
     def __init__(self) -> None:
@@ -54,9 +54,8 @@ class Breakpoint(Shape):
         failures = total.num_failures - self._before[1]
         self._before = (total.num_requests, total.num_failures)
         p99 = total.get_current_response_time_percentile(0.99)
-        limit = self.options.max_p99 or DEFAULT_P99_MS
         return (
             requests > 0
             and 1 - failures / requests >= HELD_SUCCESS
-            and (p99 is None or p99 <= limit)
+            and (p99 is None or p99 <= HELD_P99_MS)
         )

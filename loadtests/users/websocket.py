@@ -44,9 +44,11 @@ class WebSocketMCPUser(User):
         self.socket: Socket | None = None
         self.tool = ""
         self.failures_in_a_row = 0
+        self.calls = Group()
 
     def on_stop(self) -> None:
-        """Close the connection politely."""
+        """Give up what is under way, and close the connection politely."""
+        self.calls.kill()
         if self.socket is not None:
             self.socket.close()
 
@@ -63,11 +65,10 @@ class WebSocketMCPUser(User):
         socket = self.connected()
         if socket is None or not self.knows_a_tool(socket):
             return
-        group = Group()
         for _ in range(self.at_a_time):
             late = self.arrivals.wait()
-            group.spawn(self.call, socket, Call(self.tool), late)
-        group.join()
+            self.calls.spawn(self.call, socket, Call(self.tool), late)
+        self.calls.join()
 
     def knows_a_tool(self, socket: Socket) -> bool:
         """Whether the server lists a tool that can be called; asked once."""

@@ -18,7 +18,6 @@ OPTIONS = {
     "run_time": None,
     "step_users": 10,
     "step_seconds": 30.0,
-    "max_p99": None,
 }
 
 
