@@ -15,6 +15,15 @@ COPY server ./server
 RUN uv sync --frozen --no-cache --no-editable --extra postgres --extra redis
 
 
+# Locust with our users, for the profile "load" of docker-compose.yml.
+FROM build AS load
+RUN uv sync --frozen --no-cache --no-editable --extra load
+COPY loadtests ./loadtests
+ENV PATH=/opt/dynogate/bin:$PATH
+USER 10001
+ENTRYPOINT ["locust", "-f", "/src/loadtests/locustfile.py"]
+
+
 FROM python:3.12-slim
 
 RUN apt-get update \
