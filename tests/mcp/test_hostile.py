@@ -138,7 +138,7 @@ def test_what_is_no_message_is_refused(speaker: Speaker, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "request_id",
-    [1, 0, -1, 2**53, 10**40, "a", "", "\u2028", "ö" * 60],
+    [1, 0, -1, 2**53, 10**40, "a", "", "\u2028", "ö" * 20],
     ids=lambda each: repr(each),
 )
 def test_an_id_comes_back_as_it_went(speaker: Speaker, request_id: object) -> None:

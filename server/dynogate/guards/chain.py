@@ -42,6 +42,7 @@ class Guards:
 
         identify   Host and Origin -> credential                       (a request, a WebSocket)
         run        scope -> rate -> overload -> places -> deadline     (each call of a tool)
+        count      rate                                      (each other request of MCP)
 
     Args:
         quick: what calls of quick tools pass.
@@ -110,13 +111,27 @@ class Guards:
         Raises:
             DynogateError: the first guard's that does not let it pass, or what ``work`` raises.
         """
+        self.require(caller, tool.scope)
         lane = self._costly if tool.costly else self._quick
         try:
-            self.require(caller, tool.scope)
             if lane.rate is not None:
                 await lane.rate.take(caller.share, client_id or caller.client_id)
             return await lane.admission.run(tool.name, caller.share, work, caller.timeout_sec)
-        except (InsufficientScope, Busy) as error:
+        except Busy as error:
+            self._refused(error)
+            raise
+
+    async def count(self, caller: Caller) -> None:
+        """Count a request that calls no tool, as a call of a quick one.
+
+        Raises:
+            Busy: ``caller``, or all together, have made too many.
+        """
+        if self._quick.rate is None:
+            return
+        try:
+            await self._quick.rate.take(caller.share, caller.client_id)
+        except Busy as error:
             self._refused(error)
             raise
 
@@ -140,12 +155,15 @@ class Guards:
         Raises:
             InsufficientScope: they have not.
         """
-        if scope not in caller.scopes:
-            raise InsufficientScope(
-                f"this needs the scope {scope}; the credential has "
-                f"{' '.join(sorted(caller.scopes)) or 'none'}",
-                scope=scope,
-            )
+        if scope in caller.scopes:
+            return
+        error = InsufficientScope(
+            f"this needs the scope {scope}; the credential has "
+            f"{' '.join(sorted(caller.scopes)) or 'none'}",
+            scope=scope,
+        )
+        self._refused(error)
+        raise error
 
     def _refused(self, error: DynogateError, path: str = "") -> None:
         if isinstance(error, Unauthenticated | InsufficientScope) and self._metadata_url:
