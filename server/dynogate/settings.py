@@ -307,6 +307,12 @@ class Settings(BaseSettings):
     session_idle_sec: float = Field(
         default=1_800.0, gt=0, description="Time without use after which an MCP session ends."
     )
+    resume_sec: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time an MCP client has to come back for the answer of a call in a session "
+        "after its connection broke; then the call is cancelled.",
+    )
     client_answer_timeout_sec: float = Field(
         default=300.0,
         gt=0,

@@ -2,6 +2,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from dynogate.app import build_app
@@ -128,6 +129,26 @@ def test_a_batch_is_limited_call_by_call(live: Live) -> None:
     assert len(served) <= 4
     assert served == list(range(len(served)))
     assert {answer["error"]["code"] for answer in answers[len(served) :]} == {1429}
+
+
+def test_requests_that_call_no_tool_are_limited_too(tmp_path: Path) -> None:
+    """Listing, reading and the like, with the quick calls; told as JSON-RPC with its code."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/list",
+    }
+    settings = load_settings(data_dir=tmp_path, rate_limit="3/hour")
+    with in_process(build_app(settings)) as live:
+        answers = [httpx2.post(live.url + "/mcp", json=asked, headers=headers) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[3].json()["error"]["code"] == 1429
+    assert answers[3].headers["retry-after"]
 
 
 def test_two_workers_count_together(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.live import Live, until
+from dynogate.app import build_app
+from dynogate.settings import load_settings
+from tests.live import Live, in_process, until
 from tests.mcp.speaker import SessionSpeaker, message, next_id, next_message
 from tests.toolset import cancelled
 
@@ -196,6 +199,21 @@ def test_a_broken_connection_cancels_nothing(session: SessionSpeaker) -> None:
     assert not cancelled.is_set()
     with session.stream(last_event_id=seen) as (_, lines):
         assert next_message(lines) == answer
+
+
+def test_a_call_that_nobody_comes_back_for_is_cancelled(tmp_path: Path) -> None:
+    """Its client has vanished; else its work would go on for nobody."""
+    settings = load_settings(data_dir=tmp_path, toolsets="tests.toolset:toolset", resume_sec=1.0)
+    cancelled.clear()
+    with in_process(build_app(settings)) as live:
+        session = SessionSpeaker(f"{live.url}/mcp")
+        with session.client:
+            session.initialize()
+            with session.stream(call("wait", seconds=60)) as (_, lines):
+                seen = next_id(lines)
+            with session.stream(last_event_id=seen) as (_, lines):
+                assert not cancelled.wait(1.5)
+        until(cancelled.is_set, "the call to be cancelled", 10)
 
 
 def test_a_stream_is_resumed_after_the_last_event_that_was_seen(session: SessionSpeaker) -> None:

@@ -27,7 +27,9 @@ class TaskSpeaker(Speaker):
     def ask(self, method: str, **params: Any) -> Any:
         """The response's body."""
         told = {"_meta": meta(**{PREFIX + "clientCapabilities": self.declared}), **params}
-        headers = {"mcp_name": params["taskId"]} if "taskId" in params else {}
+        headers = {"accept": "application/json"}
+        if "taskId" in params:
+            headers["mcp_name"] = params["taskId"]
         return self.post(method, told, **headers).json()
 
     def call(self, tool: str, **more: Any) -> Any:
@@ -114,6 +116,15 @@ def test_a_tool_that_is_quick_is_no_task(speaker: TaskSpeaker) -> None:
     result = speaker.call("greet", arguments={"name": "Ada"}, task={"ttl": 60_000})
     assert result["resultType"] == "complete"
     assert result["content"][0]["text"] == "Hello, Ada!"
+
+
+def test_a_task_is_not_bound_by_how_long_a_client_would_wait(speaker: TaskSpeaker) -> None:
+    """X-Request-Timeout is for calls that are waited for."""
+    told = {"_meta": meta(**{PREFIX + "clientCapabilities": DECLARED}), "name": "slow_compute"}
+    headers = {"x_request_timeout": "0.05", "accept": "application/json"}
+    made = speaker.post("tools/call", {**told, "arguments": {"seconds": 0.3}}, **headers).json()
+    task = speaker.until(made["result"]["taskId"], "completed", "failed")
+    assert task["result"]["isError"] is False
 
 
 def test_bad_arguments_are_told_at_once(speaker: TaskSpeaker) -> None:

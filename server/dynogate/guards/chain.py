@@ -42,6 +42,7 @@ class Guards:
 
         identify   Host and Origin -> credential                       (a request, a WebSocket)
         run        scope -> rate -> overload -> places -> deadline     (each call of a tool)
+        count      rate                                      (each other request of MCP)
 
     Args:
         quick: what calls of quick tools pass.
@@ -117,6 +118,20 @@ class Guards:
                 await lane.rate.take(caller.share, client_id or caller.client_id)
             return await lane.admission.run(tool.name, caller.share, work, caller.timeout_sec)
         except (InsufficientScope, Busy) as error:
+            self._refused(error)
+            raise
+
+    async def count(self, caller: Caller) -> None:
+        """Count a request that calls no tool, as a call of a quick one.
+
+        Raises:
+            Busy: ``caller``, or all together, have made too many.
+        """
+        if self._quick.rate is None:
+            return
+        try:
+            await self._quick.rate.take(caller.share, caller.client_id)
+        except Busy as error:
             self._refused(error)
             raise
 

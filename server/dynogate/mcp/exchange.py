@@ -1,6 +1,6 @@
 """One request of a client, as the methods of MCP see it."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -95,7 +95,7 @@ class Request:
         return DEAF if is_deaf else _Reachable(self)
 
     @property
-    def capabilities(self) -> Container[str]:
+    def capabilities(self) -> Mapping[str, object]:
         """What the client said it can do."""
         if self.session is not None:
             return self.session.capabilities
@@ -124,7 +124,10 @@ class _Reachable(Client):
         self._request.channel.notify("notifications/message", params)
 
     def can(self, request: InputRequest) -> bool:
-        return request.capability in self._request.capabilities
+        declared = self._request.capabilities
+        if request.capability not in declared:
+            return False
+        return request.method != "elicitation/create" or _takes_forms(declared["elicitation"])
 
     async def _answers(self, requests: Mapping[str, InputRequest]) -> dict[str, Answer]:
         if not self._request.is_modern:
@@ -135,6 +138,19 @@ class _Reachable(Client):
         if missing:
             raise InputRequired(missing)
         return {name: given[name] for name in requests}
+
+
+def _takes_forms(elicitation: object) -> bool:
+    """Whether what a client declared for ``elicitation`` has forms in it: naming no mode means so.
+
+    Source: MCP 2025-11-25 and later, ``client/elicitation``, "Capabilities".
+    """
+    if isinstance(elicitation, msgspec.Raw):
+        try:
+            elicitation = msgspec.json.decode(elicitation)
+        except msgspec.DecodeError:
+            return False
+    return not isinstance(elicitation, dict) or not elicitation or "form" in elicitation
 
 
 def read_params(request: Request, kind: type[T]) -> T:

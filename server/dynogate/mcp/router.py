@@ -28,6 +28,7 @@ class Router:
             *listening.methods(gateway),
             *tasks.methods(gateway),
         ]
+        self._guards = gateway.guards
         self._rounds = Rounds(gateway.secret)
         self._legacy = {method.name: method for method in methods if method.legacy}
         self._modern = {
@@ -54,27 +55,24 @@ class Router:
 
     async def _result(self, request: Request) -> bytes:
         name = request.message.method
+        if name != "tools/call":  # which is counted by its tool
+            await self._guards.count(request.caller)
         if request.is_modern:
             found = self._modern.get(name)
             if found is None:
                 raise _unknown(name, self._modern)
             method, decoration = found
             if method.asks:
-                result = await self._in_rounds(method, request)
-            else:
+                self._rounds.resume(request)
+            try:
                 result = await method.serve(request)
+            except InputRequired as required:
+                return self._rounds.ask(request, required)
             return result if isinstance(result, Whole) else decoration(result)
         served = self._legacy.get(name)
         if served is None:
             raise _unknown(name, self._legacy)
         return await served.serve(request)
-
-    async def _in_rounds(self, method: Method, request: Request) -> bytes:
-        self._rounds.resume(request)
-        try:
-            return await method.serve(request)
-        except InputRequired as required:
-            return self._rounds.ask(request, required)
 
 
 def _decoration(method: Method) -> Decoration:

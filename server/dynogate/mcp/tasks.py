@@ -4,11 +4,13 @@ Source: SEP-2663, https://modelcontextprotocol.io/seps/2663-tasks-extension. Onl
 stand alone can have to do with tasks, and each has to declare the extension.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from dynogate.errors import InternalError, MissingCapability, UnknownResource
+from dynogate.errors import DynogateError, InternalError, MissingCapability, UnknownResource
 from dynogate.gateway import Gateway
 from dynogate.mcp.exchange import Request, read_params
 from dynogate.mcp.method import Method, Whole
@@ -17,7 +19,7 @@ from dynogate.store.clock import from_us
 from dynogate.store.tasks import COMPLETED, FAILED, INPUT_REQUIRED, TaskRow
 from dynogate.tools.inputs import Answer
 from dynogate.tools.registry import Scope, Tool
-from dynogate.tools.tasks import DeferredCall, Failed
+from dynogate.tools.tasks import DeferredCall
 from dynogate.wire.jsonrpc import Raw, error_object
 from dynogate.wire.mcp import SERVER_INFO, TASKS_EXTENSION, Decoration, encode
 
@@ -87,9 +89,16 @@ def require_tasks(request: Request) -> None:
 
 
 async def call(
-    gateway: Gateway, request: Request, tool: Tool, arguments: bytes, failed: Failed
+    gateway: Gateway,
+    request: Request,
+    tool: Tool,
+    arguments: bytes,
+    failed: Callable[[Request, DynogateError], bytes | None],
 ) -> bytes:
     """Call a long tool for a client that can come back for its result.
+
+    Args:
+        failed: the result that tells of an error, or None for one of the protocol.
 
     Returns:
         The tool's result, or what the client is to know of the task that it became.
@@ -97,7 +106,7 @@ async def call(
     Raises:
         DynogateError: what went wrong before it was a task.
     """
-    caller = request.caller
+    caller = replace(request.caller, timeout_sec=None)  # that is for those who wait
 
     async def run(deferred: DeferredCall) -> bytes:
         return await gateway.call(
@@ -118,7 +127,7 @@ async def call(
         run,
         client=request.client(),
         progress=request.progress(),
-        failed=failed,
+        failed=lambda error: failed(request, error),
     )
     if isinstance(made, bytes):
         return made

@@ -31,13 +31,9 @@ def methods(gateway: Gateway) -> list[Method]:
         head = request.message.head
         tool = find(gateway, head.name)
         arguments = head.arguments_object()
-
-        def failed(error: DynogateError) -> bytes | None:
-            return tool_failure(error) if _is_the_tools(error, request) else None
-
         try:
             if tool.long_running and tasks.declares_tasks(request):
-                return await tasks.call(gateway, request, tool, arguments, failed)
+                return await tasks.call(gateway, request, tool, arguments, _failed)
             return await gateway.call(
                 tool,
                 arguments,
@@ -49,7 +45,7 @@ def methods(gateway: Gateway) -> list[Method]:
                 parent=head.meta.trace_parent(),
             )
         except DynogateError as error:
-            told = failed(error)
+            told = _failed(request, error)
             if told is None:
                 raise
             return told
@@ -75,8 +71,8 @@ def find(gateway: Gateway, name: str | msgspec.UnsetType) -> Tool:
     return tool
 
 
-def _is_the_tools(error: DynogateError, request: Request) -> bool:
-    """Whether a model should read of ``error`` in a result, rather than the client in an error."""
+def _failed(request: Request, error: DynogateError) -> bytes | None:
+    """The result by which a model reads of ``error``; None where the client is to read of it."""
     if isinstance(error, MissingCapability):  # an error of the protocol since 2026-07-28
-        return not request.is_modern
-    return not isinstance(error, NOT_THE_TOOL)
+        return None if request.is_modern else tool_failure(error)
+    return None if isinstance(error, NOT_THE_TOOL) else tool_failure(error)

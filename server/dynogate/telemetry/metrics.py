@@ -216,7 +216,6 @@ class Metrics:
         self.tasks = self._gauge("dynogate_event_loop_tasks", "Tasks on the event loops.")
         self.sessions = self._gauge("dynogate_mcp_sessions", "Open sessions of the MCP era 2025.")
         self.sockets = self._gauge("dynogate_websockets", "Open WebSockets.")
-        self.streams = self._gauge("dynogate_event_streams", "Open event streams (SSE).")
         self.admitted = self._gauge(
             "dynogate_calls_under_way", "Tool calls that were let in and wait for something."
         )

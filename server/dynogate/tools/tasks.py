@@ -57,6 +57,7 @@ class DeferredCall(Client):
         self._news = asyncio.Event()
         self._work: asyncio.Task[bytes] | None = None
         self._stopped: str | None = None
+        self._is_ending = False
 
     async def defer(self) -> None:
         """Make the call a task, which is in the store when this returns.
@@ -120,7 +121,7 @@ class DeferredCall(Client):
 
     def stop(self, reason: str | None) -> None:
         """Cancel the call; None as the reason: it is the gateway that stops."""
-        if self._work is not None and self._stopped is None:
+        if self._work is not None and self._stopped is None and not self._is_ending:
             self._stopped = reason
             self._work.cancel()
 
@@ -142,6 +143,7 @@ class DeferredCall(Client):
             if not self.made.done():
                 return outcome
             state, message = COMPLETED, None
+        self._is_ending = True  # and is not to be stopped while that is written down
         await self._runner.end(self.made.result().id, state, outcome=outcome, message=message)
         return b""
 
@@ -243,13 +245,14 @@ class TaskRunner:
         self, task_id: str, state: str, *, outcome: bytes | None = None, message: str | None = None
     ) -> None:
         """Record how a task of this process ended, if it can be recorded."""
-        self._running.pop(task_id, None)
         try:
             await asyncio.to_thread(
                 self._table.ended, task_id, state, outcome=outcome, message=message
             )
-        except StoreUnavailable as error:
+        except StoreUnavailable as error:  # its lease will run out
             log.error("the end of a task could not be recorded", task=task_id, problem=str(error))
+        finally:
+            self._running.pop(task_id, None)
 
     def took(self, task_id: str, call: DeferredCall) -> None:
         """Look after a call that has become a task of this process."""

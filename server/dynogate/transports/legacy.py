@@ -1,7 +1,8 @@
 """The eras of sessions at ``/mcp``: 2025-03-26, 2025-06-18 and 2025-11-25.
 
 Source: MCP 2025-11-25, ``basic/transports``, "Streamable HTTP". A connection that breaks cancels
-nothing: the client comes back for its answer with ``Last-Event-ID``.
+nothing: the client comes back for its answer with ``Last-Event-ID``. If it doesn't, in good time,
+its call is cancelled, as nobody would read the answer.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 
 from dynogate.errors import (
     Busy,
+    ClientGone,
     DynogateError,
     InsufficientScope,
     InvalidRequest,
@@ -62,6 +64,7 @@ class LegacyEndpoint:
         settings = gateway.settings
         self._gateway = gateway
         self._router = router
+        self._resume_sec = settings.resume_sec
         self._answer_timeout_sec = settings.client_answer_timeout_sec
         self.sessions = SessionTable(
             worker,
@@ -139,10 +142,14 @@ class LegacyEndpoint:
             answering.task.cancel()
             session.forget(stream)
             raise
-        session.busy += 1
-        answering.task.add_done_callback(lambda _: self._answered(session, stream))
+        session.call_begun(stream, answering.task)
+        answering.task.add_done_callback(lambda _: self._call_ended(session, stream))
         first = session.priming(stream, 0)
-        await answering.deliver(takes, posted.receive, posted.send, first=first)
+        try:
+            await answering.deliver(takes, posted.receive, posted.send, first=first)
+        except ClientGone:
+            session.left(stream, self._resume_sec)
+            raise
 
     async def _at_once(
         self, session: HttpSession, posted: Posted, message: Message, request_id: Raw
@@ -166,9 +173,8 @@ class LegacyEndpoint:
             if at_once.stream is not None:
                 self.sessions.keep(session, at_once.stream)
 
-    def _answered(self, session: HttpSession, stream: Stream) -> None:
-        session.busy -= 1
-        session.used = time.monotonic()
+    def _call_ended(self, session: HttpSession, stream: Stream) -> None:
+        session.call_ended(stream)
         self.sessions.keep(session, stream)
 
     async def get(self, posted: Posted) -> None:
@@ -191,6 +197,9 @@ class LegacyEndpoint:
         try:
             sent = send_stream(stream, posted.send, after=after, first=first)
             await while_connected(sent, posted.receive)
+        except ClientGone:
+            session.left(stream, self._resume_sec)
+            raise
         finally:
             session.busy -= 1
             session.used = time.monotonic()

@@ -1,5 +1,6 @@
 """The sessions of legacy clients over HTTP: bounded, and given back when nobody uses them."""
 
+import asyncio
 import itertools
 import secrets
 import time
@@ -33,7 +34,7 @@ class HttpSession(Session):
         busy: requests and streams of it that are open.
     """
 
-    __slots__ = ("_general", "_numbers", "_streams", "_unlisten", "busy", "id", "principal", "used")
+    __slots__ = ("_calls", "_numbers", "_streams", "_unlisten", "busy", "id", "principal", "used")
 
     def __init__(self, session_id: str, principal: str) -> None:
         super().__init__()
@@ -42,6 +43,7 @@ class HttpSession(Session):
         self.used = time.monotonic()
         self.busy = 0
         self._streams: dict[str, Stream] = {}
+        self._calls: dict[Stream, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
 
     def new_stream(self) -> Stream:
@@ -54,6 +56,26 @@ class HttpSession(Session):
         if self.version < _PRIMED or event_id is None:
             return b""
         return sse.priming(event_id, _RETRY_MS)
+
+    def call_begun(self, stream: Stream, call: asyncio.Task[None]) -> None:
+        """``call`` ends ``stream`` with its answer."""
+        self.busy += 1
+        self._calls[stream] = call
+
+    def call_ended(self, stream: Stream) -> None:
+        """That call has ended."""
+        self.busy -= 1
+        self.used = time.monotonic()
+        self._calls.pop(stream, None)
+
+    def left(self, stream: Stream, resume_sec: float) -> None:
+        """The client hung up; cancel the call, unless somebody reads ``stream`` again in time."""
+        asyncio.get_running_loop().call_later(resume_sec, self._abandon, stream, stream.reader)
+
+    def _abandon(self, stream: Stream, reader: int) -> None:
+        call = self._calls.get(stream)
+        if call is not None and stream.reader == reader and not stream.is_read:
+            call.cancel()
 
     def general_stream(self, gateway: Gateway) -> Stream:
         """The one for what belongs to no request; from the first time on, changes are told."""

@@ -23,19 +23,36 @@ class Stream:
     Args:
         name: makes the ids of events, so that a reader can come back; None where it cannot.
         max_bytes: of messages kept, besides the newest.
+
+    Attributes:
+        last: the number of the newest message.
+        ended: whether no more will come.
+        reader: the number of whoever reads, or was the last to read.
+        is_read: whether somebody reads.
     """
 
-    __slots__ = ("_bytes", "_events", "_max_bytes", "_reader", "_waiting", "ended", "last", "name")
+    __slots__ = (
+        "_bytes",
+        "_events",
+        "_max_bytes",
+        "_waiting",
+        "ended",
+        "is_read",
+        "last",
+        "name",
+        "reader",
+    )
 
     def __init__(self, name: str | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         self.name = name
         self.last = 0
         self.ended = False
-        self._reader = 0
+        self.reader = 0
+        self.is_read = False
         self._max_bytes = max_bytes
         self._bytes = 0
         self._events: deque[tuple[int, bytes]] = deque()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: set[asyncio.Future[None]] = set()
 
     def put(self, message: bytes) -> None:
         """Send ``message``; does nothing once the stream has ended. Never waits."""
@@ -62,13 +79,15 @@ class Stream:
 
     def take_over(self) -> int:
         """Be the one reader from now on; the one before stops. Gives the number of this one."""
-        self._reader += 1
+        self.reader += 1
+        self.is_read = True
         self._wake()
-        return self._reader
+        return self.reader
 
-    def is_read_by(self, reader: int) -> bool:
-        """Whether nobody took over from this reader."""
-        return self._reader == reader
+    def leave(self, reader: int) -> None:
+        """This reader reads no more."""
+        if self.reader == reader:
+            self.is_read = False
 
     async def more(self, after: int, timeout_sec: float | None) -> bool:
         """Wait until there are messages after number ``after``, never will be, or somebody else
@@ -77,18 +96,19 @@ class Stream:
         Returns:
             False where ``timeout_sec`` passed before; None waits for ever.
         """
-        reader = self._reader
+        reader = self.reader
         loop = asyncio.get_running_loop()
         deadline = None if timeout_sec is None else loop.time() + timeout_sec
-        while self.last <= after and not self.ended and self._reader == reader:
+        while self.last <= after and not self.ended and self.reader == reader:
             if deadline is not None and loop.time() >= deadline:
                 return False
             news = loop.create_future()
-            self._waiting.append(news)
+            self._waiting.add(news)
             timer = None if deadline is None else loop.call_at(deadline, _settle, news)
             try:
                 await news
             finally:
+                self._waiting.discard(news)
                 if timer is not None:
                     timer.cancel()
         return True
@@ -96,7 +116,6 @@ class Stream:
     def _wake(self) -> None:
         for news in self._waiting:
             _settle(news)
-        self._waiting.clear()
 
     def events(self, after: int) -> bytes:
         """The kept messages after number ``after``, as server-sent events."""
@@ -132,15 +151,18 @@ async def send_stream(
         first: an event to begin with.
     """
     reader = stream.take_over()
-    head = _HEADERS if headers is None else [*_HEADERS, *headers]
-    await send({"type": "http.response.start", "status": 200, "headers": head})
-    if first:
-        await send({"type": "http.response.body", "body": first, "more_body": True})
-    is_over = False
-    while not is_over:
-        is_news = await stream.more(after, KEEP_ALIVE_SEC)
-        mine = stream.is_read_by(reader)
-        is_over = stream.ended or not mine
-        body = b"" if not mine else stream.events(after) if is_news else sse.KEEP_ALIVE
-        after = stream.last
-        await send({"type": "http.response.body", "body": body, "more_body": not is_over})
+    try:
+        head = _HEADERS if headers is None else [*_HEADERS, *headers]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        if first:
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+        is_over = False
+        while not is_over:
+            is_news = await stream.more(after, KEEP_ALIVE_SEC)
+            mine = stream.reader == reader
+            is_over = stream.ended or not mine
+            body = b"" if not mine else stream.events(after) if is_news else sse.KEEP_ALIVE
+            after = stream.last
+            await send({"type": "http.response.body", "body": body, "more_body": not is_over})
+    finally:
+        stream.leave(reader)
