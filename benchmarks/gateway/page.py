@@ -14,8 +14,8 @@ arguments). Beside it, the same call to
 - `raw`: an ASGI application that only reads the body and sends the same answer, under the same
   uvicorn (httptools, uvloop). No Python gateway behind uvicorn can be faster;
 - `sdk-modern`, `sdk-2025`: the official Python SDK's `MCPServer` with the same 50 tools, without
-  sessions and answering in JSON, which is its cheapest way;
-- `fastmcp`, `fastmcp-1`: FastMCP, the same way, with 50 tools and with one.
+  sessions, as it comes; with `-json`, answering in JSON instead of event streams, which is cheaper;
+- `fastmcp`, `fastmcp-1`: FastMCP without sessions, answering in JSON, with 50 tools and with one.
 
 Of Dynogate, `rpc` is `POST /mcp/tools/call`, `modern` and `2025` are `/mcp` in its two eras,
 `websocket` is `/ws`; `catalogue-5` and `catalogue-500` are `rpc` with 5 and with 500 tools.

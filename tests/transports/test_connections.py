@@ -64,6 +64,16 @@ def test_a_connection_that_says_nothing_is_closed(live: Live) -> None:
         assert read_all(client) == b""
 
 
+def test_a_connection_that_asks_nothing_more_is_closed(live: Live) -> None:
+    """After the time for which uvicorn keeps connections, 5 s where nothing else is set."""
+    with connect(live) as client:
+        client.sendall(CALL)
+        assert b"200 OK" in client.recv(65536)
+        start = time.monotonic()
+        assert read_all(client) == b""
+        assert 4 < time.monotonic() - start < 10
+
+
 def test_a_head_that_trickles_in_is_cut_off(live: Live) -> None:
     """However often another byte comes; told as 408, and counted."""
     with connect(live) as client:

@@ -8,6 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dynogate.transports.connections import Connections
 from dynogate.transports.joined import JoinedWrites
+from dynogate.transports.whole import WholeAnswers
 
 _PIPELINED = 16  # requests that may wait for the answer to the one before
 
@@ -17,9 +18,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.access_log = False  # the gateway writes its own
         self._all: Connections = self.app_state["connections"]
         # A request that has not arrived whole: since when it is awaited, and its bytes so far.
         self._since: float | None = None
+        self._answered: float | None = None  # since when there is nothing to do
         self._bytes = 0
         self._in_head = True
         # An answer that is not read: since when nothing of it went out, and how much is left.
@@ -51,6 +54,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Read on; a request that did not arrive whole has to be complete in time."""
         if self.transport.is_closing():
             return
+        self._answered = None
         super().data_received(data)
         cycle = self.cycle
         if cycle is not None and cycle.scope is self.scope and not cycle.more_body:
@@ -72,6 +76,18 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if not self.parser.should_upgrade():
             self.headers = _NOWHERE
+            self.cycle.__class__ = WholeAnswers  # uvicorn asks nobody which one to make
+
+    def on_response_complete(self) -> None:
+        """Go on to what is next: as uvicorn has it, but without a timer for each answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._answered = self.loop.time()
 
     @property
     def is_idle(self) -> bool:
@@ -85,6 +101,8 @@ class HttpProtocol(HttpToolsProtocol):
     def look(self, now: float) -> None:
         """See whether the client keeps it waiting for too long, and end it then."""
         self._look_at_reader(now)
+        if self._answered is not None and now - self._answered > self.timeout_keep_alive:
+            self.transport.close()
         if self._since is None:
             return
         if self.flow.read_paused:  # it is we who do not read
