@@ -99,6 +99,9 @@ def serve(
 def _run_server(settings: "Settings") -> None:
     import uvicorn
 
+    from dynogate.transports.connections import allow_open_files
+
+    allow_open_files()
     uvicorn.run(
         "dynogate.app:create_app",
         factory=True,
