@@ -12,16 +12,7 @@ from typing import Protocol
 from dynogate.telemetry.metrics import Metrics
 
 _LOOK_SEC = 1.0
-_FILES = 65_536
 _OTHER_FILES = 128  # the store, logs, pipes to programs
-
-
-def allow_open_files() -> None:
-    """Let this process, and those it starts, open as many files as it may at all."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Connection(Protocol):
