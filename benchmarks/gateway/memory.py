@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from benchmarks._report import Bar, Report
@@ -20,6 +20,7 @@ from benchmarks.gateway.messages import (
     WEBSOCKET,
     Headers,
     NotServed,
+    is_result,
     open_session,
     post,
     tried,
@@ -84,6 +85,7 @@ def _websockets(server: Running) -> Held:
 async def _hold_websockets(server: Running) -> Held:
     before = await asyncio.to_thread(_settled_mb, server)
     gate = asyncio.Semaphore(_AT_ONCE)
+    sockets: list[ClientConnection] = []
     async with AsyncExitStack() as open_ones:
 
         async def come() -> None:
@@ -96,14 +98,21 @@ async def _hold_websockets(server: Running) -> Held:
                         compression=None,
                     )
                 )
-                await socket.send(WEBSOCKET.body, text=True)
-                await socket.recv()
+                await call(socket)
+                sockets.append(socket)
+
+        async def call(socket: ClientConnection) -> None:
+            await socket.send(WEBSOCKET.body, text=True)
+            if not is_result(str(await socket.recv()).encode()):
+                raise RuntimeError("a call over a WebSocket failed")
 
         try:
             await asyncio.gather(*(come() for _ in range(CLIENTS)))
         except InvalidStatus as error:
             raise RuntimeError(f"a WebSocket was refused: {error}") from None
         during = await asyncio.to_thread(_settled_mb, server)
+        for socket in sockets:  # they were really there all the time
+            await call(socket)
     return Held(before, during, await asyncio.to_thread(_settled_mb, server))
 
 
@@ -114,8 +123,11 @@ def _sessions(server: Running) -> Held:
 
     def come(_: int) -> Headers:
         ours = {**headers, **open_session(server.url, MCP_2025.path, headers)}
-        post(server.url, MCP_2025.path, ours, MCP_2025.body)
+        call(ours)
         return ours
+
+    def call(ours: Headers) -> None:
+        post(server.url, MCP_2025.path, ours, MCP_2025.body)
 
     def leave(ours: Headers) -> None:
         post(server.url, MCP_2025.path, ours, b"", method="DELETE")
@@ -124,6 +136,7 @@ def _sessions(server: Running) -> Held:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         sessions = list(pool.map(come, range(CLIENTS)))
         during = _settled_mb(server)
+        list(pool.map(call, sessions))  # they were really there all the time
         list(pool.map(leave, sessions))
     return Held(before, during, _settled_mb(server))
 
