@@ -10,9 +10,9 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/dynogate UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 WORKDIR /src
 # Dependencies first: their layer stays as long as the lock does.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --frozen --no-cache --no-install-project --extra postgres
+RUN uv sync --frozen --no-cache --no-install-project --extra postgres --extra redis
 COPY server ./server
-RUN uv sync --frozen --no-cache --no-editable --extra postgres
+RUN uv sync --frozen --no-cache --no-editable --extra postgres --extra redis
 
 
 FROM python:3.12-slim

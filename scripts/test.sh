@@ -13,6 +13,8 @@ step "Install the Python packages"
 scripts/install
 step "Install the system packages"
 scripts/install-system
+step "Install the Node packages"
+scripts/install-node
 
 if [ $# -gt 0 ]; then
     step "pytest $*"

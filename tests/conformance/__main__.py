@@ -9,10 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.conformance.suite import REQUIREMENTS, Check, read_checks, run_suite
-from tests.live import as_process
-
-FIXTURES = "tests.conformance.fixtures:toolset"
+from tests.conformance.suite import REQUIREMENTS, Check, judge
 
 
 def main() -> int:
@@ -28,16 +25,8 @@ def main() -> int:
         selections = [("--requirements", options.requirements)]
     else:
         selections = [("--requirements", revision) for revision in REQUIREMENTS]
-    results: dict[str, list[Check]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        data.mkdir()
-        env = {"DYNOGATE_TOOLSETS": FIXTURES, "DYNOGATE_RATE_LIMIT": "off"}
-        with as_process(data, env=env) as live:
-            for selection in selections:
-                output = Path(folder) / selection[1]
-                run_suite(f"{live.url}/mcp", output, *selection)
-                results[selection[1]] = read_checks(output)
+        results = {selection[1]: judge(Path(folder), *selection) for selection in selections}
     return _report(results)
 
 

@@ -8,12 +8,16 @@ from typing import Any
 
 import msgspec
 
+from tests.live import as_process
+
 ROOT = Path(__file__).resolve().parents[2]
 NODE = ROOT / ".venv/bin/node"
 SUITE = ROOT / ".venv/node/node_modules/@modelcontextprotocol/conformance/dist/index.js"
 
 REQUIREMENTS = ("2026-07-28", "2025-11-25")
 """The sets that are run: exactly what each revision of the specification requires."""
+
+FIXTURES = "tests.conformance.fixtures:toolset"
 
 _LIMIT_SEC = 600
 
@@ -31,6 +35,22 @@ class Check:
     name: str
     status: str
     problem: str
+
+
+def judge(folder: Path, *selection: str) -> list[Check]:
+    """Every check of a selection, made of a gateway that has what the suite expects of a server.
+
+    Args:
+        folder: where the gateway keeps its data, and the suite its results.
+        selection: the suite's own options, such as ``--requirements 2026-07-28``.
+    """
+    data = folder / f"data-{selection[1]}"
+    data.mkdir()
+    env = {"DYNOGATE_TOOLSETS": FIXTURES, "DYNOGATE_RATE_LIMIT": "off"}
+    output = folder / selection[1]
+    with as_process(data, env=env) as live:
+        run_suite(f"{live.url}/mcp", output, *selection)
+    return read_checks(output)
 
 
 def run_suite(url: str, output: Path, *selection: str) -> str:

@@ -3,7 +3,6 @@
 ``python -m tests.e2e.security`` runs them all and prints what came back.
 """
 
-import base64
 import gzip
 import itertools
 import json
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.e2e.target import TIMEOUT_SEC, Target
+from tests.issuer import GATEWAY, ISSUER, forged, pem
 
 MB = 1 << 20
 MODERN = {
@@ -223,7 +223,9 @@ def _credentials() -> Iterator[Attack]:
         yield Attack("revoked key", way, shown(lambda target: target.revoked), refused)
         yield Attack("forged key", way, shown(lambda target: target.key[:-1] + "!"), refused)
         yield Attack("key with another secret", way, shown(_another_secret), refused)
-        yield Attack("token with alg=none", way, shown(lambda _: _unsigned()), refused)
+        yield Attack("good token (good)", way, shown(lambda t: t.issuer.token()), ("200 result",))
+        for name, token in forged_tokens().items():
+            yield Attack(name, way, shown(token), refused)
         yield Attack("1 MB of key", way, shown(lambda _: "k" * MB), ("431", "closed"))
         yield Attack("key in the query string", way, _in_the_query(way, body), ("400 -32600",))
 
@@ -232,12 +234,27 @@ def _another_secret(target: Target) -> str:
     return target.key[:-1] + ("0" if target.key[-1] != "0" else "1")
 
 
-def _unsigned() -> str:
-    """A token that says of itself that nobody signed it (RFC 8725, section 2.1)."""
-    claims = {"sub": "root", "scope": "tools:execute", "exp": int(time.time()) + 600}
-    parts = ({"alg": "none", "typ": "JWT"}, claims)
-    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
-    return b".".join([*encoded, b""]).decode()
+def forged_tokens() -> dict[str, Callable[[Target], str]]:
+    """Tokens that are not good, each for one reason (RFC 8725, section 2)."""
+    claims = {"iss": ISSUER, "aud": GATEWAY, "sub": "root", "exp": 2**40, "scope": "tools:execute"}
+
+    def with_the_public_key(target: Target) -> str:
+        secret = pem(target.issuer.keys["first"])
+        return forged({"alg": "HS256", "kid": "first"}, claims, secret)
+
+    def changed(target: Target) -> str:
+        top, _, signature = target.issuer.token().split(".")
+        return ".".join([top, forged({}, claims).split(".")[1], signature])
+
+    return {
+        "token with alg=none": lambda _: forged({"alg": "none"}, claims),
+        "token signed with the public key": with_the_public_key,
+        "token with other claims": changed,
+        "token of an unknown key": lambda t: t.issuer.token(header={"kid": "nobody"}),
+        "expired token": lambda t: t.issuer.token(exp=int(time.time()) - 60),
+        "token for somebody else": lambda t: t.issuer.token(aud="https://other.example"),
+        "token of another issuer": lambda t: t.issuer.token(iss="https://evil.example"),
+    }
 
 
 def _in_the_query(way: str, body: bytes) -> Callable[[Target], str]:

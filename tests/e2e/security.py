@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.e2e.attacks import Attack, http_attacks
+from tests.e2e.attacks_sessions import session_attacks
+from tests.e2e.attacks_sockets import socket_attacks
 from tests.e2e.target import Figures, Target, target
 
 SETTLE_SEC = 5.0
@@ -21,7 +23,7 @@ ROOM_MB = 24  # what an allocator may keep of a request of 5 MB, and of a table 
 
 def attacks() -> list[Attack]:
     """Every row."""
-    return http_attacks()
+    return http_attacks() + session_attacks() + socket_attacks()
 
 
 def settled(attacked: Target, before: Figures) -> Figures:

@@ -17,6 +17,7 @@ import psutil
 from dynogate.app import open_database
 from dynogate.settings import load_settings
 from dynogate.store.keys import KeyTable
+from tests.issuer import GATEWAY, ISSUER, Issuer
 from tests.live import Live, as_process
 
 TIMEOUT_SEC = 1.0
@@ -41,12 +42,14 @@ class Target:
     """A gateway in a process of its own, with keys to it.
 
     Attributes:
+        issuer: issues tokens that are taken, too.
         key, other: good keys of two clients.
         expired, revoked: keys that were good once.
     """
 
     live: Live
     client: httpx2.Client
+    issuer: Issuer
     key: str
     other: str
     expired: str
@@ -131,10 +134,10 @@ def _answers(data: bytes) -> Iterator[str]:
             if len(body) < size:
                 return
             body, data = body[:size], body[size:]
-        yield f"{head[1].decode()} {_code(body)}".strip()
+        yield f"{head[1].decode()} {code_of(body)}".strip()
 
 
-def _code(body: bytes) -> str:
+def code_of(body: bytes) -> str:
     """What a body says: the code of an error, or ``result``."""
     try:
         told = json.loads(body)
@@ -150,7 +153,12 @@ def _code(body: bytes) -> str:
 
 @contextmanager
 def target(folder: Path) -> Iterator[Target]:
-    """Start a gateway that asks for keys, with the toys of the tests."""
+    """Start a gateway that asks for keys or tokens, with the toys of the tests."""
+    with Issuer() as issuer:
+        yield from _target(folder, issuer)
+
+
+def _target(folder: Path, issuer: Issuer) -> Iterator[Target]:
     with closing(open_database(load_settings(data_dir=folder))) as database:
         keys, scopes = KeyTable(database), ["tools:read", "tools:execute"]
         long_ago = datetime.now(UTC) - timedelta(days=1)
@@ -167,7 +175,11 @@ def target(folder: Path) -> Iterator[Target]:
         "DYNOGATE_RATE_LIMIT": "off",
         "DYNOGATE_BODY_TIMEOUT_SEC": str(TIMEOUT_SEC),
         "DYNOGATE_HEAD_TIMEOUT_SEC": str(TIMEOUT_SEC),
+        "DYNOGATE_MAX_SESSIONS_PER_CLIENT": "8",
+        "DYNOGATE_PUBLIC_URL": GATEWAY,
+        "DYNOGATE_JWT_ISSUER": ISSUER,
+        "DYNOGATE_JWT_JWKS_URL": issuer.url,
     }
     # one connection for all looks, so that it is always counted
     with as_process(folder, env=env) as live, httpx2.Client() as client:
-        yield Target(live, client, *texts)
+        yield Target(live, client, issuer, *texts)

@@ -235,6 +235,48 @@ async def test_a_tools_own_time_out_is_not_the_deadlines() -> None:
         await places(timeout_sec=9.0).run("tool", "alice", work)
 
 
+async def served(admission: Admission | None, rate: float, seconds: float) -> list[float]:
+    """Offer calls at an even rate to something that serves 4 at a time, 10 ms each.
+
+    Returns:
+        How long each call that was served took, from when it was offered.
+    """
+    backend, took, loop = asyncio.Semaphore(4), list[float](), asyncio.get_running_loop()
+
+    async def work() -> None:
+        async with backend:
+            await asyncio.sleep(0.01)
+
+    async def call(offered_at: float) -> None:
+        try:
+            if admission is None:
+                await work()
+            else:
+                await admission.run("tool", "alice", work)
+        except Busy:
+            return
+        took.append(loop.time() - offered_at)
+
+    start, calls = loop.time(), list[asyncio.Task[None]]()
+    for number in range(int(rate * seconds)):
+        due = start + number / rate
+        await asyncio.sleep(max(due - loop.time(), 0))
+        calls.append(asyncio.create_task(call(due)))
+    await asyncio.gather(*calls)
+    return sorted(took)
+
+
+async def test_latency_does_not_collapse_under_twice_the_load() -> None:
+    """Without admission calls wait ever longer; with it those that are served are served soon."""
+    capacity, seconds = 4 / 0.01, 2.0
+    without = await served(None, 2 * capacity, seconds)
+    assert without[-1] > 1.0
+    admission = places(64, queued=256)
+    admitted = await served(admission, 2 * capacity, seconds)
+    assert admitted[int(len(admitted) * 0.95)] < 0.5 * without[-1]
+    assert len(admitted) > 0.6 * capacity * seconds
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     settings = load_settings(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 import pytest
 
 from dynogate.app import build_app, open_database
-from dynogate.errors import StoreUnavailable, Unauthenticated
+from dynogate.errors import Busy, StoreUnavailable, Unauthenticated
 from dynogate.guards.authentication import Authenticator
 from dynogate.guards.caller import LOCAL
 from dynogate.settings import load_settings
 from dynogate.store.database import Database
 from dynogate.store.keys import ApiKey, KeyTable
-from tests.live import Live, in_process, until
+from tests.live import Live, as_process, in_process, until
 
 READ, EXECUTE = "tools:read", "tools:execute"
 HELLO = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "hi"}}
@@ -133,8 +134,33 @@ def test_refusals_are_counted(live: Live, keys: KeyTable) -> None:
     """By the error that was told."""
     _, text = keys.create("counter", [READ])
     live.post(HELLO)
+    live.post(REFUSE, x_api_key=text)
     metrics = live.get("/metrics", x_api_key=text).text
-    assert 'dynogate_refused_total{error="Unauthenticated"}' in metrics
+    for error in ("Unauthenticated", "InsufficientScope"):
+        assert f'dynogate_refused_total{{error="{error}"}}' in metrics
+
+
+async def test_look_ups_at_once_are_bounded(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of invented keys does not become a flood of look-ups; known ones pass."""
+    monkeypatch.setattr("dynogate.guards.authentication._VERIFYING_AT_ONCE", 2)
+    table = CountingKeys(database)
+    _, text = table.create("good", [READ])
+    authenticator = Authenticator(table, always=True, ttl_sec=60)
+    await authenticator.caller(bearer(text), b"", None)
+    table.go_on.clear()
+    waiting = [
+        asyncio.ensure_future(authenticator.caller(bearer(f"invented{n}"), b"", None))
+        for n in range(2)
+    ]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy, match="too many new credentials"):
+        await authenticator.caller(bearer("another"), b"", None)
+    assert (await authenticator.caller(bearer(text), b"", None)).principal == "key:good"
+    table.go_on.set()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await authenticator.close()
 
 
 def test_a_first_key_closes_a_running_gateway(tmp_path: Path) -> None:
@@ -154,6 +180,25 @@ def test_a_revoked_key_is_refused_by_a_running_gateway(live: Live, keys: KeyTabl
     assert live.post(HELLO, x_api_key=text).status_code == 200
     keys.revoke(key.id)
     until(lambda: live.post(HELLO, x_api_key=text).status_code == 401, "the revocation", 10)
+
+
+def test_every_worker_refuses_a_revoked_key(tmp_path: Path) -> None:
+    """Each asks the store anew after 3 seconds at most."""
+    with contextlib.closing(open_database(load_settings(data_dir=tmp_path))) as database:
+        table = KeyTable(database)
+        key, text = table.create("leaked", [READ])
+        env = {"DYNOGATE_TOOLSETS": "tests.toolset:toolset"}
+        with as_process(tmp_path, "--workers", "2", env=env) as live:
+            statuses = {live.post(HELLO, x_api_key=text).status_code for _ in range(20)}
+            assert statuses == {200}  # both workers remember it now
+            table.revoke(key.id)
+            revoked_at = time.monotonic()
+            until(
+                lambda: {live.post(HELLO, x_api_key=text).status_code for _ in range(10)} == {401},
+                "both workers to refuse it",
+                10,
+            )
+            assert time.monotonic() - revoked_at < 6
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Rate limits over several machines, and what becomes of them when their Redis goes away."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,27 @@ async def test_machines_count_together(redis_server: RedisServer) -> None:
     assert taken[5].rate == RATES[0]
     assert 0 < taken[5].wait_sec <= 60
     assert await other.take("bob", RATES) is None
+    await one.close()
+    await other.close()
+
+
+async def test_most_calls_need_no_round_trip(redis_server: RedisServer) -> None:
+    """Part of a rate is counted ahead; two machines still let through what one would."""
+    rates = read_rates("200/hour", "client", "DYNOGATE_RATE_LIMIT")
+    one, other = Ups().counts(redis_server), Ups().counts(redis_server)
+    hits = 0
+    hit = one._limiter.hit
+
+    async def counted(*arguments: Any, **more: Any) -> bool:
+        nonlocal hits
+        hits += 1
+        return await hit(*arguments, **more)
+
+    one._limiter.hit = counted  # type: ignore[method-assign]
+    taken = [await asyncio.gather(*(one.take("alice", rates) for _ in range(100)))]
+    assert hits <= 26
+    taken += [await asyncio.gather(*(other.take("alice", rates) for _ in range(150)))]
+    assert sum(full is None for each in taken for full in each) == 200
     await one.close()
     await other.close()
 

@@ -70,6 +70,26 @@ def test_an_idle_key_starts_afresh() -> None:
     assert [take(window, 7.0) for _ in range(4)] == [True, True, True, False]
 
 
+def test_a_file_from_before_a_restart_of_the_machine_locks_nobody_out(tmp_path: Path) -> None:
+    """Clocks began anew then; what was counted in a far future is forgotten."""
+    path = tmp_path / "block"
+    before = Windows(path).window("alice", rate("2/second"))
+    assert [take(before, 1e6) for _ in range(3)] == [True, True, False]
+    after = Windows(path).window("alice", rate("2/second"))
+    assert [take(after, 5.0) for _ in range(3)] == [True, True, False]
+    assert take(after, 7.0)
+
+
+def test_a_process_that_is_a_moment_behind_counts_on(tmp_path: Path) -> None:
+    """Where another has begun the next window, it does not end it."""
+    path = tmp_path / "block"
+    ahead = Windows(path).window("alice", rate("2/second"))
+    behind = Windows(path).window("alice", rate("2/second"))
+    assert take(ahead, 10.001)
+    assert take(behind, 9.999)
+    assert not take(ahead, 10.002)
+
+
 def test_memory_is_bounded_and_the_busiest_stay() -> None:
     """Any number of keys share the block; those that were used least give way."""
     windows = Windows(slots=8)

@@ -7,9 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from dynogate.errors import Busy, DynogateError, InternalError, MissingCapability, ToolError
+from dynogate.errors import (
+    Busy,
+    DynogateError,
+    InternalError,
+    MissingCapability,
+    StoreUnavailable,
+    ToolError,
+)
 from dynogate.store.database import Database
-from dynogate.store.tasks import TaskRow, TaskTable
+from dynogate.store.tasks import LOST, TaskRow, TaskTable
 from dynogate.tools.context import DEAF, Client
 from dynogate.tools.inputs import ROOTS, Answer, InputRequest, InputRequired, form
 from dynogate.tools.tasks import DeferredCall, TaskRunner
@@ -363,3 +370,77 @@ async def test_a_client_that_goes_away_before_the_reply_leaves_no_task(tmp_path:
     with database.read() as connection:
         states = connection.exec_driver_sql("SELECT state FROM tasks").scalars().all()
     assert states == ["cancelled"]
+
+
+class Unreachable(TaskTable):
+    """A store that cannot be had once a task was made; ``pending`` counts who asked."""
+
+    asked = 0
+
+    def ended(
+        self, task_id: str, state: str, *, outcome: bytes | None = None, message: str | None = None
+    ) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    def pending(self, owner: str) -> list[TaskRow]:
+        self.asked += 1
+        raise StoreUnavailable("the disk is full")
+
+
+async def test_a_store_that_is_gone_stops_nothing(tmp_path: Path) -> None:
+    """Work goes on, and an end that cannot be written is told when the lease has run out."""
+    database = Database(f"sqlite:///{tmp_path / 'tasks.db'}")
+    database.migrate()
+    table = Unreachable(
+        database, keep_us=300_000, max_per_principal=5, owner_is_alive=lambda owner: True
+    )
+    runner = TaskRunner(table, "me:1", patience_sec=60.0, poll_sec=0.01)
+    finished = asyncio.Event()
+
+    async def working(call: DeferredCall) -> bytes:
+        await call.defer()
+        while table.asked < 3:
+            await asyncio.sleep(0.01)
+        finished.set()
+        return b"{}"
+
+    task_id = await started(runner, working)
+    async with asyncio.timeout(LIMIT_SEC):
+        await finished.wait()
+    assert (await until(runner, task_id, "failed")).message == LOST
+    await runner.close()
+
+
+async def test_an_end_is_written_down_in_spite_of_a_cancel(tmp_path: Path) -> None:
+    """What was done is done: a cancel that comes while it is recorded changes nothing."""
+    database = Database(f"sqlite:///{tmp_path / 'tasks.db'}")
+    database.migrate()
+    table = Slow(
+        database, keep_us=3_600_000_000, max_per_principal=5, owner_is_alive=lambda owner: True
+    )
+    runner = TaskRunner(table, "me:1", patience_sec=60.0)
+
+    async def quick(call: DeferredCall) -> bytes:
+        await call.defer()
+        return b"{}"
+
+    task_id = await started(runner, quick)
+    await asyncio.to_thread(table.ending.wait, LIMIT_SEC)
+    cancelling = asyncio.create_task(runner.cancel(task_id, ME))
+    closing = asyncio.create_task(runner.close())
+    table.go.set()
+    await asyncio.gather(cancelling, closing)
+    assert (await until(runner, task_id, "completed")).outcome == b"{}"
+
+
+class Slow(TaskTable):
+    """A table in which an end takes until it is let go."""
+
+    ending, go = threading.Event(), threading.Event()
+
+    def ended(
+        self, task_id: str, state: str, *, outcome: bytes | None = None, message: str | None = None
+    ) -> None:
+        self.ending.set()
+        self.go.wait(LIMIT_SEC)
+        super().ended(task_id, state, outcome=outcome, message=message)

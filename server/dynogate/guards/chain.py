@@ -111,13 +111,13 @@ class Guards:
         Raises:
             DynogateError: the first guard's that does not let it pass, or what ``work`` raises.
         """
+        self.require(caller, tool.scope)
         lane = self._costly if tool.costly else self._quick
         try:
-            self.require(caller, tool.scope)
             if lane.rate is not None:
                 await lane.rate.take(caller.share, client_id or caller.client_id)
             return await lane.admission.run(tool.name, caller.share, work, caller.timeout_sec)
-        except (InsufficientScope, Busy) as error:
+        except Busy as error:
             self._refused(error)
             raise
 
@@ -155,12 +155,15 @@ class Guards:
         Raises:
             InsufficientScope: they have not.
         """
-        if scope not in caller.scopes:
-            raise InsufficientScope(
-                f"this needs the scope {scope}; the credential has "
-                f"{' '.join(sorted(caller.scopes)) or 'none'}",
-                scope=scope,
-            )
+        if scope in caller.scopes:
+            return
+        error = InsufficientScope(
+            f"this needs the scope {scope}; the credential has "
+            f"{' '.join(sorted(caller.scopes)) or 'none'}",
+            scope=scope,
+        )
+        self._refused(error)
+        raise error
 
     def _refused(self, error: DynogateError, path: str = "") -> None:
         if isinstance(error, Unauthenticated | InsufficientScope) and self._metadata_url:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from limits.aio.storage import RedisStorage
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 
 from dynogate.errors import Busy, ConfigurationError
 from dynogate.guards.rates import Rate
+from dynogate.guards.single_flight import SingleFlight
 from dynogate.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -22,6 +24,9 @@ log = get_logger(__name__)
 WhenDown = Literal["open", "closed"]
 _ASK_AGAIN_SEC = 1.0
 _CONNECTIONS = 32
+_PARTS = 50
+_LEASED_SEC = 1.0
+_LEASES = 16_384
 _FAILURES = (RedisError, OSError, TimeoutError)
 
 
@@ -33,10 +38,20 @@ class Full:
     wait_sec: float
 
 
+@dataclass(slots=True)
+class _Lease:
+    """Calls that were counted in Redis already, and may be made until then."""
+
+    left: int
+    until: float
+
+
 class SharedCounts:
     """Counts calls in a Redis.
 
-    While it is out of reach it is asked once a second, and no other call waits for it.
+    A machine counts a fiftieth of a rate ahead at a time, and spends that within a second: a round
+    trip for each rate of each call would cost ten times what the call does. While Redis is out of
+    reach it is asked once a second, and no other call waits for it.
 
     Args:
         url: where it is (``redis://``, ``rediss://``, ``unix://``).
@@ -65,6 +80,8 @@ class SharedCounts:
             connection_pool=self._pool,  # type: ignore[arg-type]  # documented, but not typed so
         )
         self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._leases: dict[tuple[str, str], _Lease] = {}
+        self._leasing = SingleFlight[Full | None]()
         self._budget_sec = budget_sec
         self._when_down = when_down
         self._on_change = on_change
@@ -118,9 +135,29 @@ class SharedCounts:
 
     async def _ask(self, key: str, rates: Sequence[Rate]) -> Full | None:
         for rate in rates:
+            while not self._spend(key, rate):
+                full = await self._leasing((key, rate.name), partial(self._lease, key, rate))
+                if full is not None:
+                    return full
+        return None
+
+    def _spend(self, key: str, rate: Rate) -> bool:
+        lease = self._leases.get((key, rate.name))
+        if lease is None or not lease.left or time.monotonic() > lease.until:
+            return False
+        lease.left -= 1
+        return True
+
+    async def _lease(self, key: str, rate: Rate) -> Full | None:
+        count = max(rate.amount // _PARTS, 1)
+        if not await self._limiter.hit(rate.item, rate.name, key, cost=count):
+            count = 1  # the last few are given out one by one
             if not await self._limiter.hit(rate.item, rate.name, key):
                 reset, _ = await self._limiter.get_window_stats(rate.item, rate.name, key)
                 return Full(rate, min(max(reset - time.time(), 0.001), rate.seconds))
+        while len(self._leases) >= _LEASES:
+            del self._leases[next(iter(self._leases))]
+        self._leases[key, rate.name] = _Lease(count, time.monotonic() + _LEASED_SEC)
         return None
 
     def _went_down(self, problem: BaseException) -> None:

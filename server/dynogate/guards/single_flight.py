@@ -1,7 +1,7 @@
 """Ask once, however many wait for the same answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -14,12 +14,12 @@ class SingleFlight(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._pending: dict[bytes, asyncio.Future[T]] = {}
+        self._pending: dict[Hashable, asyncio.Future[T]] = {}
 
     def __len__(self) -> int:
         return len(self._pending)
 
-    async def __call__(self, key: bytes, ask: Callable[[], Awaitable[T]]) -> T:
+    async def __call__(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer to ``key``, asked by whoever came first; raises what ``ask`` raises."""
         pending = self._pending.get(key)
         if pending is None:
@@ -27,7 +27,7 @@ class SingleFlight(Generic[T]):
             pending.add_done_callback(lambda done: self._done(key, done))
         return await asyncio.shield(pending)
 
-    def _done(self, key: bytes, done: asyncio.Future[T]) -> None:
+    def _done(self, key: Hashable, done: asyncio.Future[T]) -> None:
         del self._pending[key]
         if not done.cancelled():
             done.exception()  # seen by now, even if every waiter has gone

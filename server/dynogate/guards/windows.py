@@ -94,7 +94,7 @@ class Window:
         if cells[at] != self.tag:
             at = self._at = self._windows.place(self, number)
         behind = number - cells[at + 1]
-        if behind > 0.0:  # another process may have been here already
+        if behind and behind != -1.0:  # one ahead: another process has just been here
             cells[at + 3] = cells[at + 2] if behind == 1.0 else 0.0
             cells[at + 2] = 0.0
             cells[at + 1] = number
