@@ -177,7 +177,10 @@ class Settings(BaseSettings):
         default=20.0, gt=0, description="Time a client has to send its request body."
     )
     max_sockets: int = Field(
-        default=4096, ge=1, description="WebSockets that are open at once in each server process."
+        default=4096,
+        ge=1,
+        description="WebSockets that are open at once in each server process, fewer where it may "
+        "not open twice as many files.",
     )
     max_sockets_per_client: int = Field(
         default=1024, ge=1, description="The same for one client (a key, or else an address)."

@@ -5,9 +5,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import mcp_types
 import pytest
+from mcp import Client
+from pydantic import FileUrl
 
 from dynogate.app import build_app
 from dynogate.errors import InvalidParams
@@ -205,3 +208,42 @@ def test_a_client_is_asked_only_what_it_can(tmp_path: Path) -> None:
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == -32021
     assert answer.json()["error"]["data"] == {"requiredCapabilities": {"elicitation": {}}}
+
+
+async def fill_in(context: object, params: object) -> mcp_types.ElicitResult:
+    return mcp_types.ElicitResult(action="accept", content={"name": "Ada", "color": "blue"})
+
+
+async def go_on(context: object, params: object) -> mcp_types.CreateMessageResult:
+    text = mcp_types.TextContent(type="text", text="Paris")
+    return mcp_types.CreateMessageResult(role="assistant", content=text, model="test")
+
+
+async def tell_roots(context: object) -> mcp_types.ListRootsResult:
+    return mcp_types.ListRootsResult(roots=[mcp_types.Root(uri=FileUrl("file:///a"))])
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_the_official_client_is_asked_the_same_in_both_eras(
+    tmp_path: Path, mode: Literal["auto", "legacy"]
+) -> None:
+    """By rounds or over its session: the tools do not know which, and neither does who uses it."""
+    with speaking(tmp_path) as speaker:
+        async with Client(
+            speaker.url,
+            mode=mode,
+            elicitation_callback=fill_in,
+            sampling_callback=go_on,
+            list_roots_callback=tell_roots,
+        ) as client:
+            said = {
+                name: (await client.call_tool(f"test_input_required_result_{name}")).content[0]
+                for name in ("multi_round", "multiple_inputs", "sampling", "list_roots")
+            }
+    texts = {name: getattr(block, "text", "") for name, block in said.items()}
+    assert texts == {
+        "multi_round": "Ada likes blue.",
+        "multiple_inputs": "All inputs received.",
+        "sampling": "Model said: Paris",
+        "list_roots": "Client exposed 1 root(s).",
+    }

@@ -11,7 +11,7 @@ import pytest
 
 from dynogate.app import build_app
 from dynogate.settings import load_settings
-from tests.live import in_process
+from tests.live import in_process, until
 from tests.mcp.speaker import PREFIX, Speaker, meta
 
 TASKS = PREFIX + "tasks"
@@ -149,6 +149,21 @@ def test_failures_of_tools_and_of_the_protocol_differ(
         assert "no tool makes" not in str(task)
     else:
         assert task["result"]["isError"] is True
+
+
+def test_running_tasks_are_counted(speaker: TaskSpeaker) -> None:
+    """Until they have ended."""
+    task_id = speaker.call("slow_compute", arguments={"seconds": 60})["taskId"]
+    url = speaker.url.replace("/mcp", "/metrics")
+
+    def counted() -> float:
+        told = re.search(r"^dynogate_mcp_tasks ([0-9.]+)$", speaker.client.get(url).text, re.M)
+        assert told is not None
+        return float(told[1])
+
+    before = counted()
+    speaker.ask("tasks/cancel", taskId=task_id)
+    until(lambda: counted() < before, "the task to be counted out")
 
 
 def test_a_cancelled_task_stops(speaker: TaskSpeaker) -> None:

@@ -39,5 +39,5 @@ def run(folder: Path, text: str, **options: object) -> ProfileResult:
     return ScaleneProfiler(roots=[folder]).profile_script(script, chosen)
 
 
-BUSY = "for i in range(2_000_000):\n    i * i\n"
-"""About 0.1 s of CPU time: enough for samples."""
+BUSY = "for i in range(6_000_000):\n    i * i\n"
+"""Some 0.2 s of CPU time on a fast machine: enough for samples."""

@@ -29,6 +29,11 @@ def env(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "DYNOGATE_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "120"}
 
 
+def hear_ctrl_c() -> None:
+    """Shells start background jobs deaf to Ctrl-C; these tests may run in one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def quickstart(port: int, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A quick start that goes on serving after its table."""
@@ -38,6 +43,7 @@ def quickstart(port: int, env: dict[str, str]) -> Iterator[subprocess.Popen[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
     yield process
     process.kill()

@@ -182,6 +182,16 @@ def test_pages_follow_each_other_without_gap_or_repeat(
     assert seen == [f"p{number}" for number in (9, 8, 7, 6, 5, 4, 3, 2, 1, 0)]
 
 
+def test_ids_are_found_by_how_they_begin(table: ProfileTable) -> None:
+    """Newest first and so many; characters that are special in patterns are not."""
+    for number, profile_id in enumerate(("prof_a1", "prof_a2", "profXa3", "prof_b1")):
+        insert(table, profile_id, created_us=1000 + number)
+    assert table.ids("", 10) == ("prof_b1", "profXa3", "prof_a2", "prof_a1")
+    assert table.ids("prof_a", 10) == ("prof_a2", "prof_a1")
+    assert table.ids("prof", 2) == ("prof_b1", "profXa3")
+    assert table.ids("%", 10) == ()
+
+
 def test_a_deleted_profile_is_gone_with_all_its_parts(
     database: Database, table: ProfileTable
 ) -> None:

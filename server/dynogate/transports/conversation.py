@@ -43,8 +43,7 @@ TRANSPORT = "ws"
 
 _MAX_RUNNING = 64
 _TRUSTED_SEC = 3.0  # as long as an answer of the store about a key is believed
-_ASK_SEC = 300.0  # a person may have to answer
-_WHO = frozenset({b"host", b"origin", b"authorization", b"x-api-key"})
+_KEPT = ("path", "query_string", "client")
 _SESSION_METHODS = frozenset({"initialize", "ping"})  # no tool can take these names from MCP
 
 
@@ -160,7 +159,8 @@ class Conversation:
         """Send a request and wait for its answer."""
         if self._session is None:
             return await NO_CHANNEL.ask(request)
-        return await self._session.ask(self._tell, request, timeout_sec=_ASK_SEC)
+        timeout_sec = self._gateway.settings.client_answer_timeout_sec
+        return await self._session.ask(self._tell, request, timeout_sec=timeout_sec)
 
     def _tell(self, data: bytes) -> None:
         self._sent.inc()
@@ -272,6 +272,6 @@ class Conversation:
 
 
 def _shown(scope: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an ASGI scope says who is there; the rest need not be kept."""
-    headers = [header for header in scope["headers"] if header[0] in _WHO]
-    return {"headers": headers, "query_string": scope["query_string"], "client": scope["client"]}
+    """What of an ASGI scope says who is there; what was the handshake's only need not be kept."""
+    headers = [header for header in scope["headers"] if not header[0].startswith(b"sec-websocket")]
+    return {"headers": headers, **{name: scope[name] for name in _KEPT}}

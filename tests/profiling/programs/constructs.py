@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import constructs_sibling
 
-ROUNDS = 250_000
+ROUNDS = 100_000
 
 
 def recursion(n):
@@ -111,22 +111,33 @@ def waits_on_queue():
     done.wait()
 
 
-if __name__ == "__main__":
-    recursion(28)
-    while_loop()
-    one_of_several()
-    sum(generator(ROUNDS))
-    comprehension()
-    key_by_lambda(range(ROUNDS))
-    library_python_time()
-    c_extension_time()
-    sleeping()
-    Account().interest(ROUNDS)
+def burn(function, *args):
+    """Call ``function`` until it has used enough CPU for samples, however fast the machine."""
+    until = time.process_time() + 0.4
+    while time.process_time() < until:
+        function(*args)
+
+
+def in_threads():
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(worker, [ROUNDS] * 2))
-    process = multiprocessing.Process(target=child_process, args=(3 * ROUNDS,))
+
+
+if __name__ == "__main__":
+    burn(recursion, 20)
+    burn(while_loop)
+    burn(one_of_several)
+    burn(lambda: sum(generator(ROUNDS)))
+    burn(comprehension)
+    burn(key_by_lambda, range(ROUNDS))
+    burn(library_python_time)
+    burn(c_extension_time)
+    sleeping()
+    burn(Account().interest, ROUNDS)
+    burn(in_threads)
+    process = multiprocessing.Process(target=burn, args=(child_process, ROUNDS))
     process.start()
     process.join()
-    asyncio.run(coroutine())
+    burn(lambda: asyncio.run(coroutine()))
     waits_on_queue()
-    constructs_sibling.helper(ROUNDS)
+    burn(constructs_sibling.helper, ROUNDS)
