@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,7 +29,6 @@ from benchmarks.gateway.messages import (
 from benchmarks.gateway.servers import Running
 from benchmarks.gateway.subjects import DYNOGATE
 
-CLIENTS = 1000
 HELD_LIMIT_MB, KEPT_LIMIT_MB = 60.0, 5.0
 _SETTLED_SEC = 3.0
 _AT_ONCE = 20  # of the clients that come
@@ -43,11 +43,11 @@ class Held:
     after: float
 
 
-def report() -> Report:
+def report(clients: int = 1000) -> Report:
     """Measure both kinds of clients, each with a gateway of its own."""
     kinds: dict[str, Callable[[Running], Held]] = {
-        f"{CLIENTS} WebSockets": _websockets,
-        f"{CLIENTS} sessions": _sessions,
+        f"{clients} WebSockets": partial(_websockets, clients),
+        f"{clients} sessions": partial(_sessions, clients),
     }
     rows: list[tuple[str, ...]] = []
     bars = []
@@ -76,13 +76,13 @@ def _with_gateway(measure: Callable[[Running], Held]) -> Held | None:
             server.stop()
 
 
-def _websockets(server: Running) -> Held:
+def _websockets(clients: int, server: Running) -> Held:
     """Connections that made one call each."""
     tried(server.url, WEBSOCKET, server.credentials, 1)
-    return asyncio.run(_hold_websockets(server))
+    return asyncio.run(_hold_websockets(clients, server))
 
 
-async def _hold_websockets(server: Running) -> Held:
+async def _hold_websockets(clients: int, server: Running) -> Held:
     before = await asyncio.to_thread(_settled_mb, server)
     gate = asyncio.Semaphore(_AT_ONCE)
     sockets: list[ClientConnection] = []
@@ -107,7 +107,7 @@ async def _hold_websockets(server: Running) -> Held:
                 raise RuntimeError("a call over a WebSocket failed")
 
         try:
-            await asyncio.gather(*(come() for _ in range(CLIENTS)))
+            await asyncio.gather(*(come() for _ in range(clients)))
         except InvalidStatus as error:
             raise RuntimeError(f"a WebSocket was refused: {error}") from None
         during = await asyncio.to_thread(_settled_mb, server)
@@ -116,7 +116,7 @@ async def _hold_websockets(server: Running) -> Held:
     return Held(before, during, await asyncio.to_thread(_settled_mb, server))
 
 
-def _sessions(server: Running) -> Held:
+def _sessions(clients: int, server: Running) -> Held:
     """Sessions that made one call each, then ended by DELETE."""
     headers = {**MCP_2025.headers, **server.credentials}
     tried(server.url, MCP_2025, server.credentials, 1)
@@ -134,7 +134,7 @@ def _sessions(server: Running) -> Held:
 
     before = _settled_mb(server)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        sessions = list(pool.map(come, range(CLIENTS)))
+        sessions = list(pool.map(come, range(clients)))
         during = _settled_mb(server)
         list(pool.map(call, sessions))  # they were really there all the time
         list(pool.map(leave, sessions))
