@@ -25,9 +25,14 @@ def dynogate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     server.stop()
 
 
-def test_a_call_is_measured(dynogate: Running) -> None:
+@pytest.mark.parametrize(
+    "protocol",
+    [messages.RPC, messages.MCP_MODERN, messages.MCP_2025, messages.WEBSOCKET],
+    ids=["rpc", "modern", "2025", "websocket"],
+)
+def test_a_call_is_measured(dynogate: Running, protocol: messages.Protocol) -> None:
     """CPU time and rate of a real gateway are positive, and one core can do no more than it has."""
-    calls = messages.tried(dynogate.url, messages.RPC, dynogate.credentials, CONNECTIONS)
+    calls = messages.tried(dynogate.url, protocol, dynogate.credentials, CONNECTIONS)
     sample = measure(dynogate.url, calls, dynogate.pid, seconds=0.2)
     assert sample.cpu_us > 0
     assert sample.rate > 0
