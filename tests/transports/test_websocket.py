@@ -28,6 +28,7 @@ def settings_for(data_dir: Path, **more: Any) -> Any:
         max_running_jobs=2,
         rate_limit="off",
         max_concurrent_per_client=1000,
+        shed_lag_sec=60.0,
         **more,
     )
 

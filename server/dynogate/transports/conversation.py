@@ -22,7 +22,7 @@ from dynogate.errors import (
 )
 from dynogate.gateway import Gateway
 from dynogate.guards.caller import Caller
-from dynogate.mcp.exchange import NO_CHANNEL, Request
+from dynogate.mcp.exchange import Request
 from dynogate.mcp.listening import concerns, notification_of
 from dynogate.mcp.router import Router
 from dynogate.mcp.running import Running
@@ -157,8 +157,7 @@ class Conversation:
 
     async def ask(self, request: InputRequest) -> Answer:
         """Send a request and wait for its answer."""
-        if self._session is None:
-            return await NO_CHANNEL.ask(request)
+        assert self._session is not None  # only `initialize` tells what it can be asked
         timeout_sec = self._gateway.settings.client_answer_timeout_sec
         return await self._session.ask(self._tell, request, timeout_sec=timeout_sec)
 
