@@ -215,6 +215,9 @@ class Metrics:
         self.connections = self._gauge("dynogate_connections", "Open client connections.")
         self.tasks = self._gauge("dynogate_event_loop_tasks", "Tasks on the event loops.")
         self.sessions = self._gauge("dynogate_mcp_sessions", "Open sessions of the MCP era 2025.")
+        self.deferred = self._gauge(
+            "dynogate_mcp_tasks", "Tasks of the MCP extension that have not ended."
+        )
         self.sockets = self._gauge("dynogate_websockets", "Open WebSockets.")
         self.admitted = self._gauge(
             "dynogate_calls_under_way", "Tool calls that were let in and wait for something."
