@@ -316,12 +316,12 @@ def test_a_quiet_connection_ends_with_its_key(
 def test_the_audit_names_the_connection_and_the_message(tmp_path: Path) -> None:
     """By the id that the handshake was answered with, and a number."""
     audit = tmp_path / "audit.jsonl"
-    with in_process(build_app(settings_for(tmp_path, audit_file=audit))) as live:
-        with client(live) as ws:
-            ws.answer("refuse")
-            ws.answer("refuse")
-            assert ws.socket.response is not None
-            name = ws.socket.response.headers["X-Request-ID"]
+    settings = settings_for(tmp_path, audit_file=audit)
+    with in_process(build_app(settings)) as live, client(live) as ws:
+        ws.answer("refuse")
+        ws.answer("refuse")
+        assert ws.socket.response is not None
+        name = ws.socket.response.headers["X-Request-ID"]
     lines = [json.loads(line) for line in audit.read_text().splitlines()]
     told = [(line["transport"], line["request_id"]) for line in lines if line["event"] == "begun"]
     assert told == [("ws", f"{name}/1"), ("ws", f"{name}/2")]

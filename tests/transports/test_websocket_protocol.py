@@ -44,8 +44,6 @@ class Echo:
 
     def received(self, message: bytes) -> None:
         self._app.heard += 1
-        if message == b"fault":
-            raise RuntimeError("a fault of the receiver")
         if message == b"much":
             self._app.tasks.append(asyncio.get_running_loop().create_task(self._say_much()))
         else:
@@ -316,6 +314,19 @@ def test_who_reads_again_in_time_misses_no_answer(patient: tuple[App, Live]) -> 
             if payload == b"last":
                 break
     assert lengths == [len(BIG)] * 200 + [4]
+
+
+def test_who_reads_slowly_is_served(hasty: tuple[App, Live]) -> None:
+    """As long as something moves, it is not stuck: not even after the server's close frame."""
+    app, live = hasty
+    expected = 4 * len(frames.encode(frames.TEXT, BIG))
+    with Raw(live, receive_buffer=4096) as raw:
+        raw.socket.sendall(frame(frames.TEXT, b"big") * 4 + frame(frames.BINARY, b""))
+        got = b""
+        while len(got) < expected:
+            got += raw.socket.recv(20_000)
+            time.sleep(0.02)  # slow is what this is about
+    assert app.ends == [frames.UNSUPPORTED_DATA]
 
 
 def test_what_can_be_left_out_is_left_out_for_who_does_not_read(
