@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +211,22 @@ def test_a_queue_of_requests_in_one_connection_is_bounded(live: Live) -> None:
         told = read_all(client)
     assert 1 <= told.count(b"HTTP/1.1") <= 20
     assert b"HTTP/1.1 400 " in told
+
+
+FILES = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 1000))
+from dynogate.telemetry.metrics import Metrics
+from dynogate.transports.connections import Connections
+bounds = dict(head_sec=1, body_sec=1, read_sec=1, max_head_bytes=1, max_body_bytes=1)
+print(*(Connections(highest=most, metrics=Metrics(), **bounds).highest for most in (10, 4096)))
+"""
+
+
+def test_connections_leave_files_for_the_rest() -> None:
+    """A process that may open few takes few connections."""
+    told = subprocess.check_output([sys.executable, "-c", FILES], text=True)
+    assert told == "10 72\n"
 
 
 def test_beyond_so_many_connections_the_oldest_idle_one_goes(tmp_path: Path) -> None:

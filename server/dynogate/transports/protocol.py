@@ -25,6 +25,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._answered: float | None = None  # since when there is nothing to do
         self._bytes = 0
         self._in_head = True
+        self._is_websocket = False
         # An answer that is not read: since when nothing of it went out, and how much is left.
         self._stuck_since: float | None = None
         self._left = 0
@@ -124,6 +125,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.end()
 
     def _wait_for_more(self, size: int) -> None:
+        if self._is_websocket:
+            return
         in_head = self.scope is None or self.cycle is None or self.cycle.scope is not self.scope
         if self._since is None or in_head != self._in_head:
             self._since, self._in_head = self.loop.time(), in_head

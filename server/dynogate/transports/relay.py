@@ -18,7 +18,6 @@ import msgspec
 from dynogate.errors import UnknownSession
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
-from dynogate.transports.connected import while_connected
 from dynogate.transports.responses import Send
 from dynogate.wire.headers import McpHeaders
 
@@ -86,12 +85,11 @@ class Relay:
             server.close()
             path.unlink(missing_ok=True)
 
-    async def hand_on(self, owner: str, call: Relayed, receive: Receive, send: Send) -> None:
-        """Have ``owner`` serve ``call``.
+    async def hand_on(self, owner: str, call: Relayed, send: Send) -> None:
+        """Have ``owner`` serve ``call``; being cancelled hangs up.
 
         Raises:
             UnknownSession: there is no such process (any more), and so no such session.
-            ClientGone: the client hung up.
         """
         try:
             reader, writer = await asyncio.open_unix_connection(self._folder / owner)
@@ -102,7 +100,7 @@ class Relay:
                 await _write(writer, _encoder.encode(call))
             except OSError:
                 raise _gone() from None
-            await while_connected(_bring_back(reader, send), receive)
+            await _bring_back(reader, send)
 
 
 async def _bring_back(reader: asyncio.StreamReader, send: Send) -> None:
