@@ -70,7 +70,7 @@ class Gateway:
         Raises:
             DynogateError: the request may not come in.
         """
-        return await self.guards.identify(scope)
+        return await self.guards.enter(scope)
 
     async def call(
         self,
