@@ -21,7 +21,10 @@ ABOUT = "test://about"
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     settings = load_settings(
-        data_dir=tmp_path_factory.mktemp("data"), toolsets=TOOLSETS, rate_limit="off"
+        data_dir=tmp_path_factory.mktemp("data"),
+        toolsets=TOOLSETS,
+        rate_limit="off",
+        shed_lag_sec=60.0,
     )
     with in_process(build_app(settings)) as live:
         yield live

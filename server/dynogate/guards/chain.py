@@ -82,7 +82,7 @@ class Guards:
         metrics.follow(metrics.admission_limit, lambda: places.limit)
         metrics.follow(metrics.late, lambda: shedder.is_late)
 
-    async def enter(self, scope: Mapping[str, Any]) -> Caller:
+    def enter(self, scope: Mapping[str, Any]) -> Awaitable[Caller]:
         """Who sent a request with this ASGI scope, if it is not too late to serve it.
 
         Raises:
@@ -91,7 +91,7 @@ class Guards:
         came_at = scope.get(CAME_AT)
         if came_at is not None:
             self.look(came_at)
-        return await self.identify(scope)
+        return self.identify(scope)
 
     def look(self, came_at: float) -> None:
         """See whether it is too late to serve what came at ``came_at`` (``time.monotonic()``).

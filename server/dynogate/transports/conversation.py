@@ -23,12 +23,12 @@ from dynogate.errors import (
 )
 from dynogate.gateway import Gateway
 from dynogate.guards.caller import Caller
-from dynogate.mcp.exchange import NO_CHANNEL, Request
+from dynogate.mcp.exchange import Request
 from dynogate.mcp.listening import concerns, notification_of
 from dynogate.mcp.router import Router
 from dynogate.mcp.running import Running
 from dynogate.mcp.session import Session
-from dynogate.telemetry.logs import get_logger
+from dynogate.telemetry.logs import get_logger, request_id
 from dynogate.tools.changes import Change
 from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.tools.registry import Tool
@@ -74,6 +74,8 @@ class Conversation:
         "_gateway",
         "_heard_at",
         "_loop",
+        "_name",
+        "_number",
         "_received",
         "_register",
         "_router",
@@ -102,6 +104,8 @@ class Conversation:
         self._register = register
         self._socket: WebSocketProtocol
         self._loop = asyncio.get_running_loop()
+        self._name = request_id.get()
+        self._number = 0
         self._running = Running(_MAX_RUNNING)
         self._session: Session | None = None
         self._forget: Callable[[], None] | None = None
@@ -158,8 +162,7 @@ class Conversation:
 
     async def ask(self, request: InputRequest) -> Answer:
         """Send a request and wait for its answer."""
-        if self._session is None:
-            return await NO_CHANNEL.ask(request)
+        assert self._session is not None  # only `initialize` tells what it can be asked
         timeout_sec = self._gateway.settings.client_answer_timeout_sec
         return await self._session.ask(self._tell, request, timeout_sec=timeout_sec)
 
@@ -177,18 +180,18 @@ class Conversation:
         """Answer one message, now or later."""
         self._received.inc()
         self._heard_at = self._loop.time()
-        request_id = NULL_ID  # of an answer to what has none
+        answered_id = NULL_ID
         try:
             read = mcp.read_message(message)
             if isinstance(read, Message):
-                request_id = read.id or NULL_ID
+                answered_id = read.id or NULL_ID
                 self._begin(read)
             elif self._session is not None:
                 self._session.answered(read)
         except BadMessage as error:
             self._tell(jsonrpc.failure(error.request_id, error))
         except DynogateError as error:
-            self._tell(jsonrpc.failure(request_id, error))
+            self._tell(jsonrpc.failure(answered_id, error))
 
     def _begin(self, message: Message) -> None:
         """Have a message served by a task of its own.
@@ -216,21 +219,23 @@ class Conversation:
     # What is done for the client.
 
     async def _serve(self, message: Message, came_at: float) -> None:
-        request_id = message.id or NULL_ID
+        self._number += 1
+        request_id.set(f"{self._name}/{self._number}")  # for logs and the audit
+        answered_id = message.id or NULL_ID
         try:
             self._gateway.guards.look(came_at)
             if self._loop.time() >= self._trusted_until:
                 await self._identify()
-            answer = jsonrpc.success(request_id, await self._result(message))
+            answer = jsonrpc.success(answered_id, await self._result(message))
         except Unauthenticated as error:
             self._socket.close(frames.POLICY_VIOLATION, error.message)
             return
         except DynogateError as error:
-            answer = jsonrpc.failure(request_id, error)
+            answer = jsonrpc.failure(answered_id, error)
         except Exception:
             log.exception("message could not be served", method=message.method[:80])
             fault = InternalError("a fault in the gateway; its log has the details")
-            answer = jsonrpc.failure(request_id, fault)
+            answer = jsonrpc.failure(answered_id, fault)
         if message.id is not None:
             await self._socket.ready()
             self._running.answered(message.id)
@@ -270,6 +275,7 @@ class Conversation:
             TRANSPORT,
             client_id=client_id,
             progress=request.progress(),
+            parent=message.head.meta.trace_parent(),
         )
 
 

@@ -83,6 +83,7 @@ class Reception:
         self._drain = drain
         self._count = metrics.requests
         self._ways = dict(ways)
+        self._routes = frozenset({*ways, "/ws"})
         self._access = access
         self._traces = traces
         self._prefix = os.urandom(6).hex().encode()
@@ -99,7 +100,7 @@ class Reception:
             if self._traces is None:
                 await self._answer(app, scope, receive, visit, way)
             else:
-                route = None if way is PROBE else scope["path"]
+                route = scope["path"] if scope["path"] in self._routes else None
                 with self._traces.request(scope, route) as span:
                     await self._answer(app, scope, receive, visit, way)
                     span.answered(visit.status or _GONE)
