@@ -1,6 +1,6 @@
 """The guards in their order, the same for every transport."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -82,7 +82,7 @@ class Guards:
         metrics.follow(metrics.admission_limit, lambda: places.limit)
         metrics.follow(metrics.late, lambda: shedder.is_late)
 
-    def enter(self, scope: Mapping[str, Any]) -> Awaitable[Caller]:
+    def enter(self, scope: Mapping[str, Any]) -> Coroutine[Any, Any, Caller]:
         """Who sent a request with this ASGI scope, if it is not too late to serve it.
 
         Raises:
