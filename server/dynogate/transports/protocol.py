@@ -7,7 +7,6 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dynogate.transports.connections import Connections
-from dynogate.transports.joined import JoinedWrites
 from dynogate.transports.whole import WholeAnswers
 
 _PIPELINED = 16  # requests that may wait for the answer to the one before
@@ -32,7 +31,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin, or refuse the connection where there are too many."""
-        super().connection_made(JoinedWrites(transport, self.loop))
+        super().connection_made(transport)
         self._since = self.loop.time()
         if not self._all.add(self):
             self._bytes = 1  # nothing yet, but it is owed a word
@@ -44,10 +43,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection on; WebSockets have bounds, and write each message, of their own."""
+        """Hand the connection on; WebSockets have bounds of their own."""
         self._all.discard(self)
-        if isinstance(self.transport, JoinedWrites):
-            self.transport = self.transport.unwrap()
         super().handle_websocket_upgrade()
         del self.parser  # it holds this protocol, which nobody needs any more
 
