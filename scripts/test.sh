@@ -11,6 +11,8 @@ step() { printf '\n==> %s\n' "$*"; }
 
 step "Install the Python packages"
 scripts/install
+step "Install the Node packages"
+scripts/install-node
 step "Install the system packages"
 scripts/install-system
 step "Install the Node packages"

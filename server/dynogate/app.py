@@ -203,6 +203,7 @@ def build_app(settings: Settings) -> Starlette:
 
     metrics.follow(metrics.jobs_running, lambda: gateway.jobs.running)
     metrics.follow(metrics.jobs_queued, lambda: gateway.jobs.queued)
+    metrics.follow(metrics.deferred, lambda: gateway.tasks.running)
     metrics.follow(metrics.sessions, lambda: mcp.sessions)
     metrics.follow(metrics.connections, lambda: len(connections))
     calls = RpcEndpoint(gateway)

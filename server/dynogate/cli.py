@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 FAILED, USAGE, NO_GATEWAY = 1, 2, 3
 
+_MAX_OPEN_FILES = 65_536
+
 app = cyclopts.App(
     name="dynogate",
     help="Performance tools for AI agents and engineers, behind a gateway.",
@@ -97,8 +99,13 @@ def serve(
 
 
 def _run_server(settings: "Settings") -> None:
+    import resource
+
     import uvicorn
 
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # a connection is an open file
+    if 0 <= now < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, _MAX_OPEN_FILES)), most))
     uvicorn.run(
         "dynogate.app:create_app",
         factory=True,

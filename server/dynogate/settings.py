@@ -177,7 +177,10 @@ class Settings(BaseSettings):
         default=20.0, gt=0, description="Time a client has to send its request body."
     )
     max_sockets: int = Field(
-        default=4096, ge=1, description="WebSockets that are open at once in each server process."
+        default=4096,
+        ge=1,
+        description="WebSockets that are open at once in each server process, fewer where it may "
+        "not open twice as many files.",
     )
     max_sockets_per_client: int = Field(
         default=1024, ge=1, description="The same for one client (a key, or else an address)."
@@ -233,8 +236,8 @@ class Settings(BaseSettings):
     shed_lag_sec: float = Field(
         default=0.25,
         gt=0,
-        description="How late the event loop may be; while it is later, a growing part of all "
-        "calls gets 503.",
+        description="How long a call may wait for the event loop while that stays late (four times "
+        "as long in a burst); beyond it the call gets 503.",
     )
     shutdown_grace_sec: float = Field(
         default=10.0, ge=0, description="Time in-flight calls have to finish at shutdown."

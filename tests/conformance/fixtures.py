@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 from dynogate.errors import MissingCapability, ToolError
 from dynogate.tools.changes import Changes, ListChanged
 from dynogate.tools.context import ToolContext
-from dynogate.tools.inputs import ROOTS, Answer, InputRequest, accepted, completion, form
+from dynogate.tools.inputs import ROOTS, Answer, InputRequest, accepted, form, sampling
 from dynogate.tools.prompts import PromptMessage, user_text
 from dynogate.tools.registry import Annotations, Toolset
 from dynogate.wire.results import (
@@ -241,7 +241,7 @@ async def test_trigger_prompt_change(ctx: ToolContext) -> Said:
 @toolset.tool(scope="tools:read", annotations=READ)
 async def test_sampling(ctx: ToolContext, *, prompt: str) -> Said:
     """Have the client's model answer."""
-    answers = await ctx.client.ask({"sample": completion(prompt, max_tokens=100)})
+    answers = await ctx.client.ask({"sample": sampling(prompt, max_tokens=100)})
     return Said(said=f"LLM response: {answers['sample'].get('content', {}).get('text')}")
 
 
@@ -319,7 +319,7 @@ async def test_elicitation_sep1330_enums(ctx: ToolContext) -> Said:
 @toolset.tool(scope="tools:read", annotations=READ)
 async def test_missing_capability(ctx: ToolContext) -> Said:
     """Need sampling."""
-    request = completion("Say hello", max_tokens=50)
+    request = sampling("Say hello", max_tokens=50)
     if not ctx.client.can(request):
         await ctx.client.ask({"sample": request})
     return Said(said="Client declared sampling capability; proceeding.")
@@ -339,7 +339,7 @@ async def test_input_required_result_elicitation(ctx: ToolContext) -> Said:
 @toolset.tool(scope="tools:read", annotations=READ)
 async def test_input_required_result_sampling(ctx: ToolContext) -> Said:
     """Ask the model for a capital."""
-    request = completion("What is the capital of France?", max_tokens=100)
+    request = sampling("What is the capital of France?", max_tokens=100)
     answers = await ctx.client.ask({"capital_question": request})
     return Said(said=f"Model said: {answers['capital_question'].get('content', {}).get('text')}")
 
@@ -364,7 +364,7 @@ async def test_input_required_result_multiple_inputs(ctx: ToolContext) -> Said:
     await ctx.client.ask(
         {
             "user_name": ask_name(),
-            "greeting": completion("Generate a greeting", max_tokens=50),
+            "greeting": sampling("Generate a greeting", max_tokens=50),
             "client_roots": ROOTS,
         }
     )
@@ -392,7 +392,7 @@ async def test_input_required_result_tampered_state(ctx: ToolContext) -> Said:
 @toolset.tool(scope="tools:read", annotations=READ)
 async def test_input_required_result_capabilities(ctx: ToolContext) -> Said:
     """Ask whatever the client can be asked."""
-    requests = {"sample": completion("Say hello", max_tokens=50), "ask": ask_name()}
+    requests = {"sample": sampling("Say hello", max_tokens=50), "ask": ask_name()}
     possible = {name: each for name, each in requests.items() if ctx.client.can(each)}
     await ctx.client.ask(possible)
     return Said(said=f"asked {', '.join(possible)}")

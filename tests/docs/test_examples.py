@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 DEFAULT_URL = "http://127.0.0.1:8000"
 BLOCK = re.compile(
-    r"^```(?P<language>sh|python)\n(?P<text>.*?)^```$(?:\n\n<!-- answers: (?P<code>-?\d+) -->)?",
+    r"^```(?P<language>sh|python|javascript)\n(?P<text>.*?)^```$"
+    r"(?:\n\n<!-- answers: (?P<code>-?\d+) -->)?",
     re.DOTALL | re.MULTILINE,
 )
 # `dynogate call` and `tools` talk to the gateway of the test.
@@ -62,6 +63,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield live
 
 
+def _at(gateway: Live, text: str) -> str:
+    """An example with the address of the test's gateway."""
+    return text.replace(DEFAULT_URL.removeprefix("http:"), gateway.url.removeprefix("http:"))
+
+
 def check_answer(example: Example, answer: str) -> None:
     """A JSON-RPC answer has the code that the page promises, or succeeded."""
     decoded = json.loads(answer)
@@ -76,7 +82,7 @@ def test_shell_examples_run(page: Path, gateway: Live, tmp_path: Path) -> None:
     found = examples(page, "sh")
     script = PRELUDE
     for number, example in enumerate(found):
-        commands = example.text.replace(DEFAULT_URL, gateway.url)
+        commands = _at(gateway, example.text)
         script += f"echo 'example {number}' >&2\n{{\n{commands}}} >'{tmp_path}/{number}'\n"
     done = subprocess.run(
         ["sh", "-c", script],
@@ -110,5 +116,21 @@ def test_python_examples_run(
     monkeypatch.chdir(ROOT)
     namespace: dict[str, object] = {"url": gateway.url, "folder": str(tmp_path)}
     for example in examples(page, "python"):
-        exec(compile(example.text, page.name, "exec"), namespace)
+        text = _at(gateway, example.text)
+        exec(compile(text, page.name, "exec"), namespace)
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", pages_with("javascript"), ids=lambda page: page.name)
+def test_javascript_examples_run(page: Path, gateway: Live) -> None:
+    """Each block as a module of its own, in Node, which has a browser's WebSocket."""
+    for example in examples(page, "javascript"):
+        node = Path(sys.executable).parent / "node"
+        done = subprocess.run(
+            [node, "--input-type=module", "--eval", _at(gateway, example.text)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip(), example.text

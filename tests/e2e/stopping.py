@@ -144,9 +144,11 @@ async def stop_under_load(live: Live, executed: Path) -> Account:
     account, numbers = Account(), itertools.count(1)
     kinds = [0.0] * QUICK + [LONG_SEC] * LONG
     clients = [asyncio.ensure_future(Client(live, account, numbers, kind).run()) for kind in kinds]
-    await asyncio.sleep(LONG_SEC * 1.4)
+    await asyncio.sleep(LONG_SEC)
+    while len(account.in_flight) < LONG:  # every long call is under way, and some quick ones are
+        await asyncio.sleep(0.05)
+        account.in_flight = _numbers(executed) - set(account.fate)
     assert live.process is not None
-    account.in_flight = _numbers(executed) - set(account.fate)
     began = time.monotonic()
     live.process.send_signal(signal.SIGTERM)
     watching = asyncio.ensure_future(asyncio.to_thread(_watch, live, account))

@@ -5,9 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from mcp.client.auth.utils import (
+    extract_resource_metadata_from_www_auth,
+    extract_scope_from_www_auth,
+)
+from mcp.shared.auth import ProtectedResourceMetadata
 
 from dynogate.app import build_app, check, open_database
 from dynogate.errors import ConfigurationError
@@ -18,6 +24,12 @@ from tests.live import Live, in_process
 
 HELLO = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "hi"}}
 REFUSE = {"jsonrpc": "2.0", "id": 1, "method": "refuse", "params": {}}
+UPGRADE = {
+    "connection": "Upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+}
 METADATA = GATEWAY + "/.well-known/oauth-protected-resource"
 
 
@@ -138,7 +150,7 @@ BAD: dict[str, tuple[Make, str]] = {
     ),
     "unknown key": (lambda i: i.token(header={"kid": "nobody"}), "does not publish"),
     "key id that is no string": (
-        lambda i: forged({"alg": "RS256", "kid": 7}, CLAIMS), "cannot be read|no string",
+        lambda i: forged({"alg": "RS256", "kid": 7}, CLAIMS), "cannot be read",
     ),
     "no key id where several fit": (
         lambda i: forged({"alg": "ES256"}, CLAIMS), "is not good|signature",
@@ -197,6 +209,19 @@ def test_the_metadata_say_who_issues_tokens(live: Live, path: str) -> None:
         "scopes_supported": ["tools:execute", "tools:read"],
         "bearer_methods_supported": ["header"],
     }
+    assert str(ProtectedResourceMetadata.model_validate(answer.json()).resource).startswith(GATEWAY)
+
+
+def test_mcp_clients_are_told_where_the_metadata_of_mcp_are(live: Live) -> None:
+    """By POST and by upgrade to a WebSocket; the MCP Python client finds the URL in the header."""
+    told = [
+        httpx2.post(live.url + "/mcp", json={}),
+        httpx2.get(live.url + "/mcp", headers=UPGRADE),
+    ]
+    for answer in told:
+        assert answer.status_code == 401
+        assert extract_resource_metadata_from_www_auth(answer) == METADATA + "/mcp"
+        assert extract_scope_from_www_auth(answer) == "tools:execute tools:read"
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,14 @@ def events(text: str) -> list[Any]:
     return [
         json.loads(line.removeprefix("data: "))
         for line in text.splitlines()
-        if line.startswith("data: ")
+        if line.startswith("data: {")
     ]
+
+
+def last_message(answer: Any) -> Any:
+    """The message that an HTTP response is, or ends with."""
+    is_json = answer.headers["content-type"] == "application/json"
+    return answer.json() if is_json else events(answer.text)[-1]
 
 
 @dataclass
@@ -115,7 +121,7 @@ class SessionSpeaker:
         assert answer.status_code == 200, answer.text
         self.session = answer.headers["mcp-session-id"]
         assert self.send(message("notifications/initialized", request_id=None)).status_code == 202
-        return answer.json()["result"]
+        return last_message(answer)["result"]
 
     def post(self, method: str, params: object = None, **headers: str) -> Any:
         """Send a request; the HTTP response."""
@@ -125,8 +131,7 @@ class SessionSpeaker:
         """The result of a request that must succeed."""
         answer = self.post(method, params)
         assert answer.status_code == 200, answer.text
-        is_json = answer.headers["content-type"] == "application/json"
-        return (answer.json() if is_json else events(answer.text)[-1])["result"]
+        return last_message(answer)["result"]
 
     @contextmanager
     def stream(

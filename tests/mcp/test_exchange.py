@@ -9,13 +9,13 @@ from dynogate.errors import MissingCapability
 from dynogate.guards.caller import LOCAL
 from dynogate.mcp.exchange import NO_CHANNEL, NoChannel, Request
 from dynogate.mcp.session import Session
-from dynogate.tools.inputs import ROOTS, completion, form
+from dynogate.tools.inputs import ROOTS, form, sampling
 from dynogate.wire.jsonrpc import Raw
 from dynogate.wire.mcp import LEGACY, MODERN, Message
 from tests.mcp.speaker import PREFIX, meta
 
 FORM = form("Sure?", {"type": "object"})
-SAMPLE = completion("Hi", max_tokens=5)
+SAMPLE = sampling("Hi", max_tokens=5)
 
 
 def modern(declared: Any) -> Request:

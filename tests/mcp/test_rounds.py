@@ -147,8 +147,10 @@ def test_a_state_does_not_grow_without_end() -> None:
 
 
 @contextmanager
-def speaking(data_dir: Path) -> Iterator[Speaker]:
-    settings = load_settings(data_dir=data_dir, toolsets="tests.conformance.fixtures:toolset")
+def speaking(data_dir: Path, **more: Any) -> Iterator[Speaker]:
+    settings = load_settings(
+        data_dir=data_dir, toolsets="tests.conformance.fixtures:toolset", **more
+    )
     with in_process(build_app(settings)) as live:
         speaker = Speaker(f"{live.url}/mcp")
         with speaker.client:
@@ -208,6 +210,23 @@ def test_a_client_is_asked_only_what_it_can(tmp_path: Path) -> None:
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == -32021
     assert answer.json()["error"]["data"] == {"requiredCapabilities": {"elicitation": {}}}
+
+
+def test_a_user_is_asked_before_code_runs_without_a_sandbox(tmp_path: Path) -> None:
+    """Their answer holds for the code that they were shown, and for no other."""
+    code, other = {"code": "print('shown')"}, {"code": "print('hidden')"}
+    with speaking(tmp_path, sandbox="off", confirm_code=True) as speaker:
+        asked = say(speaker, "tools/call", name="profile_code", arguments=code)
+        assert "print('shown')" in asked["inputRequests"]["run_code"]["params"]["message"]
+        no = {"inputResponses": {"run_code": {"action": "decline"}}}
+        state = {"requestState": asked["requestState"]}
+        refused = say(speaker, "tools/call", name="profile_code", arguments=code, **no, **state)
+        assert (refused["isError"], refused["structuredContent"]["code"]) == (True, 1405)
+        told = {"_meta": meta(), "name": "profile_code", "arguments": other, **state}
+        assert speaker.error("tools/call", told, accept="application/json") == (400, -32602)
+        told = {"_meta": meta(), "name": "profile_code", "arguments": code}
+        unable = speaker.post("tools/call", told, accept="application/json").json()["result"]
+    assert "DYNOGATE_ALLOW_CODE" in unable["content"][0]["text"]
 
 
 async def fill_in(context: object, params: object) -> mcp_types.ElicitResult:

@@ -4,14 +4,17 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import mcp_types
 import pytest
 
-from dynogate.app import build_app
+from dynogate.app import build_app, open_database
 from dynogate.settings import load_settings
-from tests.live import in_process
+from dynogate.store.keys import KeyTable
+from tests.live import in_process, until
 from tests.mcp.speaker import PREFIX, Speaker, meta
 
 TASKS = PREFIX + "tasks"
@@ -151,6 +154,21 @@ def test_failures_of_tools_and_of_the_protocol_differ(
         assert task["result"]["isError"] is True
 
 
+def test_running_tasks_are_counted(speaker: TaskSpeaker) -> None:
+    """Until they have ended."""
+    task_id = speaker.call("slow_compute", arguments={"seconds": 60})["taskId"]
+    url = speaker.url.replace("/mcp", "/metrics")
+
+    def counted() -> float:
+        told = re.search(r"^dynogate_mcp_tasks ([0-9.]+)$", speaker.client.get(url).text, re.M)
+        assert told is not None
+        return float(told[1])
+
+    before = counted()
+    speaker.ask("tasks/cancel", taskId=task_id)
+    until(lambda: counted() < before, "the task to be counted out")
+
+
 def test_a_cancelled_task_stops(speaker: TaskSpeaker) -> None:
     """The acknowledgement says nothing else, and may be had again after the end."""
     task_id = speaker.call("slow_compute", arguments={"seconds": 60})["taskId"]
@@ -278,3 +296,31 @@ def test_only_those_who_declared_tasks_listen_for_them(speaker: TaskSpeaker) -> 
         "notifications": {"taskIds": [f"task_{number}" for number in range(101)]},
     }
     assert speaker.error("subscriptions/listen", params) == (400, -32602)
+
+
+def test_a_task_is_its_callers_alone(tmp_path: Path) -> None:
+    """Whoever has the id and another key finds nothing, and changes nothing."""
+    settings = load_settings(
+        data_dir=tmp_path, toolsets="tests.conformance.fixtures:toolset", rate_limit="off"
+    )
+    database = open_database(settings)
+    keys = KeyTable(database)
+    both = ["tools:read", "tools:execute"]
+    texts = {name: keys.create(name, both)[1] for name in ("ada", "eve")}
+    database.close()
+    with in_process(build_app(settings)) as live:
+
+        def speaker_of(name: str) -> TaskSpeaker:
+            headers = {"authorization": f"Bearer {texts[name]}"}
+            return TaskSpeaker(f"{live.url}/mcp", httpx2.Client(headers=headers, timeout=30))
+
+        ada, eve = speaker_of("ada"), speaker_of("eve")
+        with ada.client, eve.client:
+            task_id = ada.call("confirm_delete", arguments={"filename": "x"})["taskId"]
+            ada.until(task_id, "input_required")
+            answers = {"confirm": {"action": "accept", "content": {"confirm": True}}}
+            assert eve.ask("tasks/get", taskId=task_id)["error"]["code"] == -32602
+            assert eve.ask("tasks/cancel", taskId=task_id)["error"]["code"] == -32602
+            refused = eve.ask("tasks/update", taskId=task_id, inputResponses=answers)
+            assert refused["error"]["code"] == -32602
+            assert ada.task(task_id)["status"] == "input_required"

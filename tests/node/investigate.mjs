@@ -46,6 +46,7 @@ const { tools } = await client.listTools();
 let progress = 0;
 const profile = await call(client, script, { onprogress: () => (progress += 1) });
 const problem = await cancelled(client);
+await client.listTools(); // close() would take back what is still on its way
 await client.close();
 console.log(
   JSON.stringify({

@@ -57,6 +57,15 @@ def test_a_task_is_there_for_its_principal_only(table: TaskTable) -> None:
     assert got(table, made.id) == made
 
 
+@pytest.mark.parametrize("task_id", ["", "task_unknown", "a\0b", "x" * 100_000, "' OR 1=1 --"])
+def test_an_id_of_nothing_finds_nothing(table: TaskTable, task_id: str) -> None:
+    """Ids come from clients, and may hold anything."""
+    make(table)
+    assert table.get(task_id, ALICE) is None
+    assert not table.answer(task_id, ALICE, {})
+    assert not table.cancel(task_id, ALICE)
+
+
 def test_the_outcome_is_kept(table: TaskTable) -> None:
     """For as long again as a lease holds, counted from the end."""
     made = make(table)

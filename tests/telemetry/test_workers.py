@@ -6,10 +6,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 
 from tests.live import Live, as_process, until
+from tests.mcp.speaker import SessionSpeaker
 
 CALLS = re.compile(r'^dynogate_tool_calls_total\{.*tool="echo".*\} (\S+)$', re.MULTILINE)
 WORKERS = re.compile(r"^dynogate_worker_resident_bytes\{", re.MULTILINE)
@@ -77,3 +79,48 @@ def worker(live: Live) -> int:
         if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
             return child
     raise AssertionError(f"{parent} has no server processes")
+
+
+@pytest.mark.parametrize("storage", ["memory", "redis"])
+def test_a_rate_limit_is_one_for_all_processes(
+    tmp_path: Path, request: pytest.FixtureRequest, storage: str
+) -> None:
+    """Whichever process a call comes to: so many pass and no more, and metrics count both."""
+    env = {
+        "DYNOGATE_TOOLSETS": "tests.toolset:toolset",
+        "DYNOGATE_RATE_LIMIT": "10/hour",
+    }
+    if storage == "redis":
+        env["DYNOGATE_RATE_LIMIT_STORAGE"] = request.getfixturevalue("redis_server").url
+    body = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "x"}}
+    with as_process(tmp_path, "--workers", "2", env=env) as live:
+        until(lambda: len(processes(live)) == 2, "both processes")
+        statuses = [live.post(body).status_code for _ in range(30)]
+        text = live.get("/metrics").text
+    assert (statuses.count(200), statuses.count(429)) == (10, 20)
+    assert 'dynogate_refused_total{error="RateLimited"} 20.0' in text
+    assert 'dynogate_http_requests_total{status="429",transport="rpc"} 20.0' in text
+
+
+def test_sessions_are_counted_and_found_over_all_processes(live: Live) -> None:
+    """A client may come to either; what a process says of itself reaches the other in a second."""
+    speakers = [session_of(live) for _ in range(6)]
+    for speaker in speakers * 3:
+        assert speaker.result("tools/call", {"name": "echo", "arguments": {"say": "x"}})
+    until(lambda: sessions(live) == {6}, "six sessions, whoever is asked")
+    for speaker in speakers:
+        assert speaker.client.delete(speaker.url, headers=speaker.headers()).status_code == 204
+    until(lambda: sessions(live) == {0}, "no session, whoever is asked")
+
+
+def session_of(live: Live) -> SessionSpeaker:
+    """A session whose every request comes over a connection of its own."""
+    limits = httpx2.Limits(max_keepalive_connections=0)
+    speaker = SessionSpeaker(f"{live.url}/mcp", client=httpx2.Client(limits=limits))
+    speaker.initialize()
+    return speaker
+
+
+def sessions(live: Live) -> set[int]:
+    """How many there are, as told by each of some requests for the status."""
+    return {live.get("/status").json()["sessions"] for _ in range(6)}

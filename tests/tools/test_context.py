@@ -4,7 +4,7 @@ import pytest
 from dynogate.errors import Busy, MissingCapability
 from dynogate.jobs.queue import JobHandle
 from dynogate.tools.context import ToolContext
-from dynogate.tools.inputs import ROOTS, accepted, completion, form
+from dynogate.tools.inputs import ROOTS, accepted, form, sampling
 
 
 async def test_nobody_can_be_asked_where_there_is_no_client(context: ToolContext) -> None:
@@ -57,7 +57,7 @@ def test_requests_are_as_the_specification_has_them() -> None:
         "method": "elicitation/create",
         "params": {"mode": "form", "message": "Sure?", "requestedSchema": {"type": "object"}},
     }
-    assert completion("Hi", max_tokens=5).capability == "sampling"
+    assert sampling("Hi", max_tokens=5).capability == "sampling"
 
 
 def test_only_an_accepted_form_has_content() -> None:

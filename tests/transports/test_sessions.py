@@ -59,7 +59,7 @@ def test_what_was_not_used_for_long_ends() -> None:
 
 def test_ended_streams_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten first; those of a session that ends, with it."""
-    monkeypatch.setattr(sessions, "KEPT_BYTES", 250)
+    monkeypatch.setattr(sessions, "KEPT_BYTES", 2 * (100 + 2**11) + 50)
     found = table()
     session = found.create("alice")
     streams = [session.new_stream() for _ in range(3)]
@@ -74,6 +74,16 @@ def test_ended_streams_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -
         stream.put(b"x" * 100)
         found.keep(another, stream)
     assert len(list(another.streams)) == 2
+
+
+def test_nothing_is_kept_of_a_session_that_has_ended() -> None:
+    """A call that ends after its session leaves nothing behind."""
+    found = table()
+    session = found.create("alice")
+    stream = session.new_stream()
+    found.end(session)
+    found.keep(session, stream)
+    assert not found._kept
 
 
 def test_a_thousand_idle_sessions_are_small_and_given_back() -> None:

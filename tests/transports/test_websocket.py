@@ -28,6 +28,7 @@ def settings_for(data_dir: Path, **more: Any) -> Any:
         max_running_jobs=2,
         rate_limit="off",
         max_concurrent_per_client=1000,
+        shed_lag_sec=60.0,
         **more,
     )
 
@@ -200,6 +201,21 @@ def test_more_calls_than_a_connection_may_have_are_refused(live: Live) -> None:
     until(lambda: live.get("/status").json()["jobs"] == {"running": 0, "queued": 0}, "the end")
 
 
+def test_a_fault_of_ours_is_answered_without_its_details(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it is; a call without an answer would be waited for for ever."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("dynogate.wire.jsonrpc.named_arguments", broken)
+    with client(live) as ws:
+        failed = ws.answer("echo", {"say": "hi"})
+    assert failed["error"]["code"] == -32603
+    assert "secret" not in json.dumps(failed)
+
+
 def test_a_gateway_has_so_many_places(tmp_path: Path) -> None:
     """And a client fewer; who leaves makes room."""
     settings = settings_for(tmp_path, max_sockets=3, max_sockets_per_client=2)
@@ -295,6 +311,20 @@ def test_a_quiet_connection_ends_with_its_key(
         with pytest.raises(ConnectionClosed):
             ws.next()
         assert ws.socket.close_code == frames.POLICY_VIOLATION
+
+
+def test_the_audit_names_the_connection_and_the_message(tmp_path: Path) -> None:
+    """By the id that the handshake was answered with, and a number."""
+    audit = tmp_path / "audit.jsonl"
+    settings = settings_for(tmp_path, audit_file=audit)
+    with in_process(build_app(settings)) as live, client(live) as ws:
+        ws.answer("refuse")
+        ws.answer("refuse")
+        assert ws.socket.response is not None
+        name = ws.socket.response.headers["X-Request-ID"]
+    lines = [json.loads(line) for line in audit.read_text().splitlines()]
+    told = [(line["transport"], line["request_id"]) for line in lines if line["event"] == "begun"]
+    assert told == [("ws", f"{name}/1"), ("ws", f"{name}/2")]
 
 
 def test_messages_and_closes_are_counted(tmp_path: Path) -> None:

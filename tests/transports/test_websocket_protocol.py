@@ -1,7 +1,9 @@
 """What a client may do with a WebSocket before and beneath its messages."""
 
+import asyncio
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, cast
@@ -42,9 +44,20 @@ class Echo:
 
     def received(self, message: bytes) -> None:
         self._app.heard += 1
-        if message == b"fault":
-            raise RuntimeError("a fault of the receiver")
-        self._socket.send(BIG if message == b"big" else message)
+        if message == b"much":
+            self._app.tasks.append(asyncio.get_running_loop().create_task(self._say_much()))
+        else:
+            self._socket.send(BIG if message == b"big" else message)
+
+    async def _say_much(self) -> None:
+        """More than any buffer takes, then what can be left out, then what can wait."""
+        for _ in range(10):
+            await self._socket.ready()
+            self._socket.send(BIG * 10)
+        for number in range(100):
+            self._socket.send(str(number).encode())
+        await self._socket.ready()
+        self._socket.send(b"ready")
 
     def ended(self, closing: Closing) -> None:
         self._app.open -= 1
@@ -59,6 +72,8 @@ class App:
         self.open = self.heard = 0
         self.ends: list[int] = []
         self.scope: MutableMapping[str, Any] = {}
+        self.tasks: list[asyncio.Task[None]] = []
+        self.slow = threading.Event()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
@@ -69,6 +84,8 @@ class App:
             raise RuntimeError("secret detail")
         if scope["path"] == "/silence":
             return
+        if scope["path"] == "/slow":
+            await asyncio.to_thread(self.slow.wait, 10)
         if scope["path"] == "/closed":
             await send({"type": "websocket.close"})
             await send({"type": "websocket.accept"})
@@ -299,6 +316,53 @@ def test_who_reads_again_in_time_misses_no_answer(patient: tuple[App, Live]) -> 
     assert lengths == [len(BIG)] * 200 + [4]
 
 
+def test_who_reads_slowly_is_served(hasty: tuple[App, Live]) -> None:
+    """As long as something moves, it is not stuck: not even after the server's close frame."""
+    app, live = hasty
+    expected = 4 * len(frames.encode(frames.TEXT, BIG))
+    with Raw(live, receive_buffer=4096) as raw:
+        raw.socket.sendall(frame(frames.TEXT, b"big") * 4 + frame(frames.BINARY, b""))
+        got = b""
+        while len(got) < expected:
+            got += raw.socket.recv(20_000)
+            time.sleep(0.02)  # slow is what this is about
+    assert app.ends == [frames.UNSUPPORTED_DATA]
+
+
+def test_what_can_be_left_out_is_left_out_for_who_does_not_read(
+    patient: tuple[App, Live],
+) -> None:
+    """What can wait, waits; in its order."""
+    with Raw(patient[1], receive_buffer=4096) as raw:
+        raw.send(frames.TEXT, b"much")
+        time.sleep(0.5)  # the server writes what it can
+        told = []
+        for _, payload in raw.frames():
+            told.append(payload)
+            if payload == b"ready":
+                break
+    numbers = [payload for payload in told if len(payload) <= len(b"ready")]
+    assert numbers[-1] == b"ready"
+    assert numbers[:-1] == [str(number).encode() for number in range(len(numbers) - 1)]
+    assert len(numbers) - 1 < 100
+
+
+def test_who_goes_before_the_app_has_answered_is_told_to_it(patient: tuple[App, Live]) -> None:
+    """Nothing is left of the connection."""
+    app, live = patient
+    app.slow.clear()
+    before = app.open
+    address = live.url.removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1]))) as leaving:
+        leaving.sendall(handshake().replace(b"/ws", b"/slow"))
+        until(lambda: app.scope.get("path") == "/slow", "the app to be asked")
+    ends = len(app.ends)
+    app.slow.set()
+    until(lambda: len(app.ends) > ends, "the end to be told")
+    assert app.ends[-1] == frames.ABNORMAL
+    assert app.open == before
+
+
 def test_a_flood_of_pings_is_answered_as_fast_as_it_is_read(patient: tuple[App, Live]) -> None:
     """Not faster: pongs that nobody reads would pile up without bound."""
     flood = frame(frames.PING, b"x" * 125) * 1000
@@ -315,6 +379,21 @@ def test_the_client_of_the_library_closes_cleanly(patient: tuple[App, Live]) -> 
         with pytest.raises(ConnectionClosed):
             ws.recv(timeout=5)
         assert ws.close_code == 4002
+
+
+def test_a_server_that_stops_refuses_who_is_not_in_yet() -> None:
+    """The app's answer comes too late."""
+    with contextlib.ExitStack() as server, socket.socket() as client:
+        app, live = server.enter_context(serving(PATIENT))
+        host, port = live.url.removeprefix("http://").split(":")
+        client.connect((host, int(port)))
+        client.sendall(handshake().replace(b"/ws", b"/slow"))
+        until(lambda: app.scope.get("path") == "/slow", "the app to be asked")
+        threading.Timer(0.5, app.slow.set).start()
+        server.close()
+        client.settimeout(10)
+        assert client.recv(100).startswith(b"HTTP/1.1 503 ")
+    assert app.ends == []
 
 
 def test_a_server_that_stops_says_so() -> None:

@@ -154,7 +154,7 @@ api_keys = Table(
 tasks = Table(
     "tasks",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", StorableText, primary_key=True),
     Column("principal", StorableText, nullable=False),
     Column("tool", Text, nullable=False),
     Column("owner", StorableText, nullable=False),

@@ -50,7 +50,7 @@ def form(message: str, schema: Mapping[str, object]) -> InputRequest:
     return InputRequest("elicitation/create", params)
 
 
-def completion(prompt: str, *, max_tokens: int) -> InputRequest:
+def sampling(prompt: str, *, max_tokens: int) -> InputRequest:
     """Have the client's model continue after ``prompt``."""
     message = {"role": "user", "content": {"type": "text", "text": prompt}}
     return InputRequest("sampling/createMessage", {"messages": [message], "maxTokens": max_tokens})

@@ -185,6 +185,11 @@ class TaskRunner:
         self._running: dict[str, DeferredCall] = {}
         self._keeper: asyncio.Task[None] | None = None
 
+    @property
+    def running(self) -> int:
+        """Tasks of this process that have not ended."""
+        return len(self._running)
+
     async def call(
         self,
         principal: str,

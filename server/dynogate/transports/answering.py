@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from dynogate.errors import DynogateError
-from dynogate.guards.body import Receive
 from dynogate.mcp.exchange import NO_CHANNEL, Request
 from dynogate.mcp.router import Router
 from dynogate.tools.inputs import Answer, InputRequest
-from dynogate.transports.connected import while_connected
-from dynogate.transports.posted import Takes
-from dynogate.transports.responses import Headers, Send, error_headers, send_json
+from dynogate.transports.posted import Posted
+from dynogate.transports.responses import Headers, error_headers, send_json
 from dynogate.transports.stream import Stream, send_stream
 from dynogate.wire import jsonrpc, mcp
 from dynogate.wire.jsonrpc import Raw
@@ -71,24 +69,29 @@ class Answering:
         self.stream.put(answer)
         self.stream.end()
 
-    async def deliver(
-        self, takes: Takes, receive: Receive, send: Send, *, first: bytes = b""
-    ) -> None:
+    async def deliver(self, posted: Posted, *, first: bytes = b"") -> bool:
         """Send the answer: as plain JSON where it is quick and alone, else as a stream.
 
         Args:
             first: an event that a stream begins with.
 
+        Returns:
+            Whether it was a stream.
+
         Raises:
             ClientGone: the client hung up. The task goes on.
+            Unauthenticated: its credential is no longer good. The task goes on.
         """
+        takes, presence = posted.takes(), posted.presence()
         if takes.json:
             await self.stream.more(0, _PATIENCE_SEC)
         if not takes.events:
-            await while_connected(self.stream.more(0, None), receive)
+            await presence.during(self.stream.more(0, None))
         if takes.json and self._alone is not None:
-            await send_json(send, self._status, self._alone, self._headers)
-        elif takes.events:
-            await while_connected(send_stream(self.stream, send, first=first), receive)
-        else:  # cancelled
-            await send_json(send, 202, b"")
+            await send_json(presence.send, self._status, self._alone, self._headers)
+            return False
+        if takes.events:
+            await presence.during(send_stream(self.stream, presence.send, first=first))
+            return True
+        await send_json(presence.send, 202, b"")  # cancelled
+        return False

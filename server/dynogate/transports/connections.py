@@ -54,7 +54,9 @@ class Connections:
         metrics: Metrics,
     ) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.highest = max(1, min(highest, files - _OTHER_FILES))
+        if files != resource.RLIM_INFINITY:
+            highest = max(1, min(highest, files - _OTHER_FILES))
+        self.highest = highest
         self.head_sec = head_sec
         self.body_sec = body_sec
         self.read_sec = read_sec

@@ -7,6 +7,7 @@ answered as they are done. What a client still waits for is cancelled when it go
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -22,12 +23,12 @@ from dynogate.errors import (
 )
 from dynogate.gateway import Gateway
 from dynogate.guards.caller import Caller
-from dynogate.mcp.exchange import NO_CHANNEL, Request
+from dynogate.mcp.exchange import Request
 from dynogate.mcp.listening import concerns, notification_of
 from dynogate.mcp.router import Router
 from dynogate.mcp.running import Running
 from dynogate.mcp.session import Session
-from dynogate.telemetry.logs import get_logger
+from dynogate.telemetry.logs import get_logger, request_id
 from dynogate.tools.changes import Change
 from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.tools.registry import Tool
@@ -43,8 +44,7 @@ TRANSPORT = "ws"
 
 _MAX_RUNNING = 64
 _TRUSTED_SEC = 3.0  # as long as an answer of the store about a key is believed
-_ASK_SEC = 300.0  # a person may have to answer
-_WHO = frozenset({b"host", b"origin", b"authorization", b"x-api-key"})
+_KEPT = ("path", "query_string", "client")
 _SESSION_METHODS = frozenset({"initialize", "ping"})  # no tool can take these names from MCP
 
 
@@ -74,6 +74,8 @@ class Conversation:
         "_gateway",
         "_heard_at",
         "_loop",
+        "_name",
+        "_number",
         "_received",
         "_register",
         "_router",
@@ -102,6 +104,8 @@ class Conversation:
         self._register = register
         self._socket: WebSocketProtocol
         self._loop = asyncio.get_running_loop()
+        self._name = request_id.get()
+        self._number = 0
         self._running = Running(_MAX_RUNNING)
         self._session: Session | None = None
         self._forget: Callable[[], None] | None = None
@@ -158,9 +162,9 @@ class Conversation:
 
     async def ask(self, request: InputRequest) -> Answer:
         """Send a request and wait for its answer."""
-        if self._session is None:
-            return await NO_CHANNEL.ask(request)
-        return await self._session.ask(self._tell, request, timeout_sec=_ASK_SEC)
+        assert self._session is not None  # only `initialize` tells what it can be asked
+        timeout_sec = self._gateway.settings.client_answer_timeout_sec
+        return await self._session.ask(self._tell, request, timeout_sec=timeout_sec)
 
     def _tell(self, data: bytes) -> None:
         self._sent.inc()
@@ -176,18 +180,18 @@ class Conversation:
         """Answer one message, now or later."""
         self._received.inc()
         self._heard_at = self._loop.time()
-        request_id = NULL_ID  # of an answer to what has none
+        answered_id = NULL_ID
         try:
             read = mcp.read_message(message)
             if isinstance(read, Message):
-                request_id = read.id or NULL_ID
+                answered_id = read.id or NULL_ID
                 self._begin(read)
             elif self._session is not None:
                 self._session.answered(read)
         except BadMessage as error:
             self._tell(jsonrpc.failure(error.request_id, error))
         except DynogateError as error:
-            self._tell(jsonrpc.failure(request_id, error))
+            self._tell(jsonrpc.failure(answered_id, error))
 
     def _begin(self, message: Message) -> None:
         """Have a message served by a task of its own.
@@ -202,7 +206,7 @@ class Conversation:
             return
         if self._gateway.drain.begun:
             raise Busy("this gateway is shutting down; try again", retry_after=1.0)
-        task = self._loop.create_task(self._serve(message))
+        task = self._loop.create_task(self._serve(message, time.monotonic()))
         try:
             self._running.add(message.id, task)
         except InvalidRequest as error:  # the other one's answer will have that id
@@ -214,21 +218,24 @@ class Conversation:
 
     # What is done for the client.
 
-    async def _serve(self, message: Message) -> None:
-        request_id = message.id or NULL_ID
+    async def _serve(self, message: Message, came_at: float) -> None:
+        self._number += 1
+        request_id.set(f"{self._name}/{self._number}")  # for logs and the audit
+        answered_id = message.id or NULL_ID
         try:
+            self._gateway.guards.look(came_at)
             if self._loop.time() >= self._trusted_until:
                 await self._identify()
-            answer = jsonrpc.success(request_id, await self._result(message))
+            answer = jsonrpc.success(answered_id, await self._result(message))
         except Unauthenticated as error:
             self._socket.close(frames.POLICY_VIOLATION, error.message)
             return
         except DynogateError as error:
-            answer = jsonrpc.failure(request_id, error)
+            answer = jsonrpc.failure(answered_id, error)
         except Exception:
             log.exception("message could not be served", method=message.method[:80])
             fault = InternalError("a fault in the gateway; its log has the details")
-            answer = jsonrpc.failure(request_id, fault)
+            answer = jsonrpc.failure(answered_id, fault)
         if message.id is not None:
             await self._socket.ready()
             self._running.answered(message.id)
@@ -268,10 +275,11 @@ class Conversation:
             TRANSPORT,
             client_id=client_id,
             progress=request.progress(),
+            parent=message.head.meta.trace_parent(),
         )
 
 
 def _shown(scope: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an ASGI scope says who is there; the rest need not be kept."""
-    headers = [header for header in scope["headers"] if header[0] in _WHO]
-    return {"headers": headers, "query_string": scope["query_string"], "client": scope["client"]}
+    """What of an ASGI scope says who is there; what was the handshake's only need not be kept."""
+    headers = [header for header in scope["headers"] if not header[0].startswith(b"sec-websocket")]
+    return {"headers": headers, **{name: scope[name] for name in _KEPT}}

@@ -24,7 +24,6 @@ from dynogate.mcp.router import Router
 from dynogate.tools.inputs import Answer, InputRequest
 from dynogate.transports.answering import Answering
 from dynogate.transports.at_once import AtOnce
-from dynogate.transports.connected import while_connected
 from dynogate.transports.posted import HTTP, Posted, is_quick
 from dynogate.transports.responses import error_headers, send_json
 from dynogate.transports.sessions import HttpSession, SessionTable
@@ -146,8 +145,9 @@ class LegacyEndpoint:
         answering.task.add_done_callback(lambda _: self._call_ended(session, stream))
         first = session.priming(stream, 0)
         try:
-            await answering.deliver(takes, posted.receive, posted.send, first=first)
-        except ClientGone:
+            if not await answering.deliver(posted, first=first):
+                self.sessions.drop(session, stream)
+        except (ClientGone, Unauthenticated):
             session.left(stream, self._resume_sec)
             raise
 
@@ -195,8 +195,8 @@ class LegacyEndpoint:
             first = b""
         session.busy += 1
         try:
-            sent = send_stream(stream, posted.send, after=after, first=first)
-            await while_connected(sent, posted.receive)
+            presence = posted.presence()
+            await presence.during(send_stream(stream, presence.send, after=after, first=first))
         except ClientGone:
             session.left(stream, self._resume_sec)
             raise

@@ -52,7 +52,7 @@ class ModernEndpoint:
             request.channel = StreamChannel(stream)
         answering = Answering(self._router, request, request_id, stream, status_of)
         try:
-            await answering.deliver(takes, posted.receive, posted.send)
+            await answering.deliver(posted)
         finally:
             answering.task.cancel()
 

@@ -1,5 +1,6 @@
 """One request to ``/mcp``, as both eras get it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -8,6 +9,7 @@ from dynogate.errors import NotAcceptable
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
 from dynogate.tools.registry import Registry
+from dynogate.transports.presence import Presence
 from dynogate.transports.responses import Send
 from dynogate.wire.headers import McpHeaders, accepts
 from dynogate.wire.mcp import Message
@@ -26,12 +28,21 @@ class Takes:
 
 @dataclass(slots=True)
 class Posted:
-    """One HTTP request, who sent it, and how it is answered (ASGI)."""
+    """One HTTP request, who sent it, and how it is answered (ASGI).
+
+    Attributes:
+        identify: looks at the caller's credential again.
+    """
 
     headers: McpHeaders
     caller: Caller
     receive: Receive
     send: Send
+    identify: Callable[[], Awaitable[object]]
+
+    def presence(self) -> Presence:
+        """The client, where its answer may take some time."""
+        return Presence(self.receive, self.send, self.identify)
 
     def takes(self) -> Takes:
         """What kinds of answers the client takes.

@@ -8,6 +8,7 @@ begins with a name of that process, and the others hand its requests on, through
 
 import asyncio
 import contextlib
+import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -15,14 +16,15 @@ from typing import Any
 
 import msgspec
 
-from dynogate.errors import UnknownSession
+from dynogate.errors import ConfigurationError, UnknownSession
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
-from dynogate.transports.connected import while_connected
+from dynogate.telemetry.logs import get_logger
 from dynogate.transports.responses import Send
 from dynogate.wire.headers import McpHeaders
 
 _WORKER = re.compile(r"[0-9a-f]{8}")
+_MAX_PATH = 107  # bytes, of struct sockaddr_un
 _LENGTH = 4  # bytes that tell how many follow
 
 
@@ -47,6 +49,8 @@ class _Sent(msgspec.Struct, rename={"kind": "type"}, omit_defaults=True):
 
 Serve = Callable[[Relayed, Receive, Send], Awaitable[None]]
 
+log = get_logger(__name__)
+
 _encoder = msgspec.msgpack.Encoder()
 _relayed = msgspec.msgpack.Decoder(Relayed)
 _sent = msgspec.msgpack.Decoder(_Sent)
@@ -58,9 +62,17 @@ class Relay:
     Args:
         folder: where they meet; only this user may be able to write there.
         worker: what this one is called.
+
+    Raises:
+        ConfigurationError: the folder's path is too long for Unix sockets.
     """
 
     def __init__(self, folder: Path, worker: str) -> None:
+        if len(os.fsencode(folder / worker)) > _MAX_PATH:
+            raise ConfigurationError(
+                f"DYNOGATE_RUN_DIR: {str(folder)!r} is too long for Unix sockets; choose a path of "
+                f"at most {_MAX_PATH - len(worker) - 1} bytes"
+            )
         self._folder = folder
         self._worker = worker
 
@@ -78,7 +90,11 @@ class Relay:
                 await serve(call, _receiving(reader), _sending(writer))
 
         path = self._folder / self._worker
-        server = await asyncio.start_unix_server(connected, path)
+        try:
+            server = await asyncio.start_unix_server(connected, path)
+        except OSError as error:
+            log.error("other processes cannot hand requests on to this one", problem=str(error))
+            return
         try:
             path.chmod(0o600)
             await server.serve_forever()
@@ -86,12 +102,11 @@ class Relay:
             server.close()
             path.unlink(missing_ok=True)
 
-    async def hand_on(self, owner: str, call: Relayed, receive: Receive, send: Send) -> None:
-        """Have ``owner`` serve ``call``.
+    async def hand_on(self, owner: str, call: Relayed, send: Send) -> None:
+        """Have ``owner`` serve ``call``; being cancelled hangs up.
 
         Raises:
             UnknownSession: there is no such process (any more), and so no such session.
-            ClientGone: the client hung up.
         """
         try:
             reader, writer = await asyncio.open_unix_connection(self._folder / owner)
@@ -102,7 +117,7 @@ class Relay:
                 await _write(writer, _encoder.encode(call))
             except OSError:
                 raise _gone() from None
-            await while_connected(_bring_back(reader, send), receive)
+            await _bring_back(reader, send)
 
 
 async def _bring_back(reader: asyncio.StreamReader, send: Send) -> None:

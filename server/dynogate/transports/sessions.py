@@ -19,6 +19,7 @@ KEPT_BYTES = 64 * 2**20
 """Of ended streams that clients may still come back for, of all sessions of a process."""
 
 _STREAM_BYTES = 2**18
+_STREAM_COST = 2**11  # what a stream needs besides its messages
 _GENERAL = "0"
 _RETRY_MS = 1_000
 _PRIMED = "2025-11-25"  # older clients take an event without data for a broken message
@@ -32,9 +33,20 @@ class HttpSession(Session):
         principal: whose it is; nobody else can use it.
         used: when it was last used (monotonic clock).
         busy: requests and streams of it that are open.
+        is_over: whether it has ended.
     """
 
-    __slots__ = ("_calls", "_numbers", "_streams", "_unlisten", "busy", "id", "principal", "used")
+    __slots__ = (
+        "_calls",
+        "_numbers",
+        "_streams",
+        "_unlisten",
+        "busy",
+        "id",
+        "is_over",
+        "principal",
+        "used",
+    )
 
     def __init__(self, session_id: str, principal: str) -> None:
         super().__init__()
@@ -42,6 +54,7 @@ class HttpSession(Session):
         self.principal = principal
         self.used = time.monotonic()
         self.busy = 0
+        self.is_over = False
         self._streams: dict[str, Stream] = {}
         self._calls: dict[Stream, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
@@ -70,6 +83,8 @@ class HttpSession(Session):
 
     def left(self, stream: Stream, resume_sec: float) -> None:
         """The client hung up; cancel the call, unless somebody reads ``stream`` again in time."""
+        if stream not in self._calls:
+            return
         asyncio.get_running_loop().call_later(resume_sec, self._abandon, stream, stream.reader)
 
     def _abandon(self, stream: Stream, reader: int) -> None:
@@ -122,6 +137,7 @@ class HttpSession(Session):
 
     def close(self) -> None:
         """End everything that belongs to it."""
+        self.is_over = True
         self.running.cancel_all()
         if _GENERAL in self._streams:
             self._unlisten()
@@ -186,16 +202,22 @@ class SessionTable:
 
     def keep(self, session: HttpSession, stream: Stream) -> None:
         """Let the client come back for an ended stream, while there is room for such."""
+        if session.is_over:
+            return
         self._kept[stream] = session
-        self._kept_bytes += stream.size
+        self._kept_bytes += stream.size + _STREAM_COST
         while self._kept_bytes > KEPT_BYTES:
             oldest, its_session = next(iter(self._kept.items()))
-            its_session.forget(oldest)
-            self._drop(oldest)
+            self.drop(its_session, oldest)
+
+    def drop(self, session: HttpSession, stream: Stream) -> None:
+        """Have nobody come back for ``stream``: what it had to say was said otherwise."""
+        session.forget(stream)
+        self._drop(stream)
 
     def _drop(self, stream: Stream) -> None:
         if self._kept.pop(stream, None) is not None:
-            self._kept_bytes -= stream.size
+            self._kept_bytes -= stream.size + _STREAM_COST
 
     def end(self, session: HttpSession) -> None:
         """End a session; nothing of it remains."""

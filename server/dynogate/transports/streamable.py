@@ -7,6 +7,7 @@ belong to sessions.
 import asyncio
 import secrets
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 
 from dynogate.errors import ClientGone, DynogateError, MethodNotAllowed
@@ -58,8 +59,7 @@ class StreamableEndpoint:
                 body = await self._gateway.body.read(scope["headers"], receive)
                 await self._post(scope, body, caller, receive, send)
             else:
-                posted = Posted(read_headers(scope["headers"]), caller, receive, send)
-                await self._other(method, posted)
+                await self._other(method, self._posted(scope, caller, receive, send))
         except ClientGone:
             return
         except DynogateError as error:
@@ -70,7 +70,7 @@ class StreamableEndpoint:
     ) -> None:
         message = mcp.read_message(body)
         try:
-            posted = Posted(read_headers(scope["headers"]), caller, receive, send)
+            posted = self._posted(scope, caller, receive, send)
             if isinstance(message, Message):
                 message.read_head()
                 if claims_to_stand_alone(posted.headers, message):
@@ -81,6 +81,10 @@ class StreamableEndpoint:
             raise
         except DynogateError as error:
             await _send_error(send, error, message)
+
+    def _posted(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> Posted:
+        headers = read_headers(scope["headers"])
+        return Posted(headers, caller, receive, send, partial(self._gateway.identify, scope))
 
     async def _other(self, method: str, posted: Posted) -> None:
         version = posted.headers.version
@@ -100,7 +104,8 @@ class StreamableEndpoint:
         owner = self._relay and self._relay.owner(posted.headers.session)
         if self._relay is not None and owner:
             call = Relayed(method, posted.headers, posted.caller, body)
-            await self._relay.hand_on(owner, call, posted.receive, posted.send)
+            presence = posted.presence()
+            await presence.during(self._relay.hand_on(owner, call, presence.send))
         elif message is not None:
             await self._legacy.post(posted, message)
         elif method == "GET":
@@ -116,7 +121,7 @@ class StreamableEndpoint:
         try:
             self._gateway.drain.enter()
             try:
-                posted = Posted(call.headers, call.caller, receive, send)
+                posted = Posted(call.headers, call.caller, receive, send, _looked_at)
                 await self._of_session(call.method, posted, message, call.body)
             finally:
                 self._gateway.drain.leave()
@@ -124,6 +129,10 @@ class StreamableEndpoint:
             return
         except DynogateError as error:
             await _send_error(send, error, message)
+
+
+async def _looked_at() -> None:
+    """The process that a client is connected to keeps looking at its credential."""
 
 
 async def _send_error(

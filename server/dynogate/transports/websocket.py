@@ -5,6 +5,7 @@ and body. What is said on an open connection is in :mod:`dynogate.transports.con
 """
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
@@ -34,6 +35,8 @@ class WebSocketEndpoint:
         self._router = router
         self._rules = Rules(_limits(settings))
         self._clients: dict[str, int] = {}
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = max(1, min(settings.max_sockets, files // 2))
         self._open = Rounds(min(_LOOK_SEC, settings.socket_idle_timeout_sec / 2), self._look_after)
         self._chores: set[asyncio.Task[None]] = set()
         gateway.drain.tell(self._wind_up)
@@ -80,8 +83,8 @@ class WebSocketEndpoint:
         settings = self._gateway.settings
         if self._gateway.drain.begun:
             raise Busy("this gateway is shutting down; try again", retry_after=1.0)
-        if len(self._open) >= settings.max_sockets:
-            raise Busy(f"{len(self._open)} WebSockets are open, the limit", retry_after=_RETRY_SEC)
+        if len(self._open) >= self._most:
+            raise Busy(f"{self._most} WebSockets are open, the limit", retry_after=_RETRY_SEC)
         if self._clients.get(caller.share, 0) >= settings.max_sockets_per_client:
             raise Busy(
                 f"you have {settings.max_sockets_per_client} WebSockets open, the limit; calls can "

@@ -47,8 +47,8 @@ class Limits:
         message_sec: time from a message's first byte to its last.
         ping_sec: a client that was silent for so long is asked whether it is there.
         pong_sec: time it has to answer.
-        write_sec: time a client has to read on, once its buffers and ours are full.
-        close_sec: time for the client's close frame, and for what is still to be sent.
+        write_sec: time a client may read nothing, once its buffers and ours are full.
+        close_sec: the same after a close frame, and time to answer that.
     """
 
     max_bytes: int
@@ -80,11 +80,10 @@ class WebSocketProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_app_state",
-        "_blocked_at",
-        "_closing_at",
         "_config",
         "_drained",
         "_heard_at",
+        "_left",
         "_loop",
         "_notices",
         "_partial_at",
@@ -94,6 +93,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_receiver",
         "_rules",
         "_server",
+        "_stuck_at",
         "_transport",
         "_unread",
     )
@@ -120,8 +120,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._heard_at = 0.0
         self._pinged_at: float | None = None
         self._partial_at: float | None = None
-        self._blocked_at = 0.0
-        self._closing_at = 0.0
+        self._stuck_at = 0.0
+        self._left = 0
 
     # What uvicorn and the event loop call.
 
@@ -140,7 +140,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not read as fast as we write: it has some time to catch up."""
         if self._phase is _Phase.OPEN:
-            self._blocked_at = self._loop.time()
+            self._stuck_at = self._loop.time()
             self._drained = self._loop.create_future()
             self._transport.pause_reading()  # what it asks for has to wait, too
 
@@ -273,7 +273,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._phase is not _Phase.OPEN:
             return
         self._transport.write(frames.encode_close(closing))
-        self._closing_at = self._loop.time()
+        self._stuck_at = self._loop.time()
         if self._drained is not None:
             self._transport.resume_reading()  # for the client's close frame
         self._end(_Phase.CLOSING, closing)
@@ -295,11 +295,18 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._rules is None:
             return
         now, limits = self._loop.time(), self._rules.limits
-        if self._phase is _Phase.CLOSING:
-            if now - self._closing_at >= limits.close_sec:
-                self._transport.abort()
-        elif self._drained is not None:
-            if now - self._blocked_at >= limits.write_sec:
+        left = self._transport.get_write_buffer_size()
+        if left < self._left:
+            self._stuck_at = now  # the client reads, if slowly
+        self._left = left
+        if self._phase is _Phase.OPEN:
+            self._look_at_client(now, limits)
+        elif now - self._stuck_at >= limits.close_sec:
+            self._transport.abort()
+
+    def _look_at_client(self, now: float, limits: Limits) -> None:
+        if self._drained is not None:
+            if now - self._stuck_at >= limits.write_sec:
                 self.close(frames.TRY_AGAIN_LATER, "the client reads too slowly")
         elif self._partial_at is not None and now - self._partial_at >= limits.message_sec:
             self.close(frames.POLICY_VIOLATION, "a message took too long to arrive")
