@@ -42,8 +42,8 @@ def percent(share: float | None) -> str:
 
 
 def _figures(value: float) -> str:
-    """Three digits that count, thousands set apart, no exponent."""
-    if value == 0:
+    """Three digits that count, thousands set apart; what no instrument can tell from 0 is 0."""
+    if abs(value) < 1e-12:
         return "0"
     magnitude = math.floor(math.log10(abs(float(f"{value:.3g}"))))
     if magnitude < -6:

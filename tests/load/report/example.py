@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 
@@ -87,6 +88,7 @@ def drifts(samples: Samples, read: ServerTimeline) -> tuple[DriftReport, ...]:
     )
 
 
+@cache
 def sustained(certificate: CertificateReport = VALID) -> Run:
     """Ten minutes of soak."""
     samples, read = soak(), server()
@@ -102,6 +104,7 @@ def sustained(certificate: CertificateReport = VALID) -> Run:
     )
 
 
+@cache
 def ramp_up(measured: Server = SERVERS[3], seed: int = 1) -> Run:
     """A search for the breaking point of a server that is known to have it at 400/s."""
     generator = np.random.default_rng(seed)
