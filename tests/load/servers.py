@@ -115,7 +115,11 @@ def respond(
 
 def result(request: bytes, **fields: object) -> bytes:
     """A good JSON-RPC response to ``request``, with other fields where given."""
-    good = {"jsonrpc": "2.0", "id": json.loads(request or b"{}").get("id"), "result": {"content": []}}
+    good = {
+        "jsonrpc": "2.0",
+        "id": json.loads(request or b"{}").get("id"),
+        "result": {"content": []},
+    }
     return json.dumps({**good, **fields}).encode()
 
 

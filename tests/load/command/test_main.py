@@ -1,5 +1,6 @@
 """The command, from its words to its exit status."""
 
+import functools
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from dynogate.load.certificate import Limits
 from dynogate.load.command.main import main
+from dynogate.load.harness import Options
 from tests.load import servers
 from tests.load.servers import Served
 
@@ -29,13 +31,15 @@ def run(tmp_path: Path, *words: str) -> tuple[int, Any]:
 @pytest.fixture(autouse=True)
 def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine of the tests may be a busy one: that is not what they are about."""
-    monkeypatch.setattr("dynogate.load.harness.Limits", lambda: Limits(late=0.5, lag=0.5))
+    lenient = functools.partial(Options, limits=Limits(late=0.5, lag=0.5))
+    monkeypatch.setattr("dynogate.load.command.arguments.Options", lenient)
 
 
 def test_a_rate_that_is_held(server: Served, tmp_path: Path) -> None:
     """0, with both times in seconds."""
     words = ("concurrent", "--url", server.url, "--rate", "50", "--duration", "1")
-    status, report = run(tmp_path, *words, "--pid", str(server.pid))
+    page = tmp_path / "report.html"
+    status, report = run(tmp_path, *words, "--pid", str(server.pid), "--html", str(page))
     assert status == 0, report["certificate"]
     assert report["verdict"] == "held"
     assert report["outcomes"] == {"OK": 50}
@@ -45,6 +49,7 @@ def test_a_rate_that_is_held(server: Served, tmp_path: Path) -> None:
         assert 0 < report[name]["p50"] <= report[name]["max"] < 10
     assert report["target"]["calls"] == ["list_databases"]
     assert report["server"]["rss"][0] > 1e6
+    assert "<svg" in page.read_text()
 
 
 @pytest.mark.parametrize("transport", ["rpc", "mcp", "ws"])

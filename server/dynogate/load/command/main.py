@@ -23,12 +23,13 @@ from dynogate.load.command.results import (
     report_of,
     result_of_load,
     result_of_ramp,
-    show,
 )
 from dynogate.load.comparison import compare_reports
 from dynogate.load.experiments import RampUp, drifts_of, find_edge, raise_users, steps_up_to
 from dynogate.load.harness import Harness, Run
 from dynogate.load.report.document import read_report, write_report
+from dynogate.load.report.html import report_html
+from dynogate.load.report.text import report_text
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -91,8 +92,10 @@ class _Session:
         report = report_of(results, harness, self._given, started)
         if self._given.json is not None:
             write_report(report, self._given.json)
+        if self._given.html is not None:
+            self._given.html.write_text(report_html(report))
         if not self._given.quiet:
-            show(report, Console(width=None if sys.stdout.isatty() else 120))
+            Console(width=None if sys.stdout.isatty() else 120).print(report_text(report))
         return _die(broken, FAILED) if broken else report.exit_code
 
     async def _collect(self, harness: Harness, results: list[Result]) -> str:
