@@ -60,6 +60,9 @@ async def serve(queue: Queue) -> None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = LENGTH.search(head)
                 body = await reader.readexactly(int(length[1]) if length else 0)
+                if not head.startswith(b"POST"):  # a look at /metrics must cost no capacity
+                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 finish = queue.finish(loop.time())
                 if finish is not None:
                     await asyncio.sleep(finish - loop.time())
@@ -74,7 +77,7 @@ async def serve(queue: Queue) -> None:
 
 
 def _answer(body: bytes, *, shed: bool) -> bytes:
-    number = json.loads(body)["id"] if body else None
+    number = json.loads(body)["id"]
     result: dict[str, list[object]] = {"content": [], "tools": []}
     answer = json.dumps({"jsonrpc": "2.0", "id": number, "result": result}).encode()
     status = b"503 Service Unavailable" if shed else b"200 OK"
