@@ -19,6 +19,8 @@ BENCHMARKS = (
     "kill9",
     "leak_detection",
     "load_comparison",
+    "load_truth",
+    "load_generator",
 )
 
 app = cyclopts.App(name="benchmarks", help="Measurements against a named limit or peer.")

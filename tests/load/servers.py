@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -51,7 +52,7 @@ def good(**env: str) -> Iterator[Served]:
 
 
 @contextlib.contextmanager
-def raw(behaviour: Behaviour) -> Iterator[str]:
+def raw(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A server on a raw socket: ``behaviour`` gets each request's body and the connection."""
     ports: queue.Queue[int] = queue.Queue()
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
@@ -61,7 +62,7 @@ def raw(behaviour: Behaviour) -> Iterator[str]:
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
-        server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+        server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=tls)
         ports.put(server.sockets[0].getsockname()[1])
         await stopped.wait()
         server.close()
@@ -114,7 +115,11 @@ def respond(
 
 def result(request: bytes, **fields: object) -> bytes:
     """A good JSON-RPC response to ``request``, with other fields where given."""
-    good = {"jsonrpc": "2.0", "id": json.loads(request)["id"], "result": {"content": []}}
+    good = {
+        "jsonrpc": "2.0",
+        "id": json.loads(request or b"{}").get("id"),
+        "result": {"content": []},
+    }
     return json.dumps({**good, **fields}).encode()
 
 

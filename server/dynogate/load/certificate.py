@@ -7,6 +7,8 @@ import numpy as np
 
 from dynogate.load.samples import Outcome, Samples
 
+_SHORT = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -17,7 +19,8 @@ class Limits:
             time's p99 where that is more: a wait that the server did not cause.
         lag: the same for the event loop, which also reads the answers.
         share_of_p99: see ``late``.
-        cpu: of one core, that a generator process may use at most.
+        cpu: of one core, that a generator process may use at most, over half a second or more:
+            shorter runs are all beginning.
         dropped: share of the calls that may never have been sent.
     """
 
@@ -89,7 +92,7 @@ def certify(
             f"a slow generator: its event loop lagged over {lag * 1e3:.1f} ms, 1 % of the time "
             f"(limit {lag_limit * 1e3:.1f} ms)"
         )
-    if cpu_share > allowed.cpu:
+    if cpu_share > allowed.cpu and samples.duration >= _SHORT:
         reasons.append(
             f"a busy generator: {cpu_share:.0%} of a core (limit {allowed.cpu:.0%}); "
             "more --processes may help"

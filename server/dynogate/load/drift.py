@@ -51,13 +51,21 @@ class Quantity:
     growth: str
     negligible: float
 
-    def per_second(self, slope: float) -> str:
-        """A slope with its unit, in words: ``9.8 KB/s``."""
+    def rate(self, slope: float, *interval: float) -> str:
+        """A slope a second in words, with its interval where given: ``9.80 KB/s (8.90 to 10.7)``.
+
+        What grows slowly is told by the minute.
+        """
         if self.unit == "bytes":
-            return f"{units.size(slope)}/s"
-        if self.unit == "seconds":
-            return f"{units.seconds(slope * 60)} a minute"
-        return f"{units.number(slope * 60)} a minute"
+            name, one = units.size_unit(slope)
+            unit = f"{name}/s"
+        elif self.unit == "seconds":
+            name, one = units.time_unit(slope * 60)
+            unit, one = f"{name} a minute", one / 60
+        else:
+            unit, one = "a minute", 1 / 60
+        told, *ends = (units.number(value / one) for value in (slope, *interval))
+        return f"{told} {unit} ({' to '.join(ends)})" if ends else f"{told} {unit}"
 
 
 RSS = Quantity("memory (RSS)", "bytes", "leak", 1.0 * units.KB)
@@ -99,19 +107,19 @@ class Drift:
 
     @property
     def text(self) -> str:
-        """The verdict in words, with its figures: ``leak: 9.80 KB/s (8.90 KB/s to 10.7 KB/s)``."""
+        """The verdict in words, with its figures: ``leak: 9.80 KB/s (8.90 to 10.7)``."""
         if self.slope is None or self.low is None or self.high is None:
             needed = BLOCKS * READINGS_PER_BLOCK
             return f"too few readings to tell: {needed} are needed after the warm-up"
-        say = self.quantity.per_second
-        figures = f"{say(self.slope)} ({say(self.low)} to {say(self.high)})"
+        figures = self.quantity.rate(self.slope, self.low, self.high)
         if self.verdict == "growing":
             return f"{self.quantity.growth}: {figures}"
         if self.verdict == "settling":
             return f"still settling, not steadily growing: {figures}; a longer run can tell"
         if self.verdict == "shrinking":
             return f"shrinking: {figures}"
-        return f"no drift found; smallest detectable here: {say(self.smallest_detectable or 0.0)}"
+        least = self.quantity.rate(self.smallest_detectable or 0.0)
+        return f"no drift found; smallest detectable here: {least}"
 
 
 def find_drift(times: Numbers, values: Numbers, quantity: Quantity) -> Drift:

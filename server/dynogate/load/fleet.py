@@ -36,12 +36,13 @@ class Fleet:
 
     def __init__(self) -> None:
         self._workers: list[_Process] = []
-        self._folder = tempfile.TemporaryDirectory(prefix="dynogate-load-")
+        self._folder: tempfile.TemporaryDirectory[str]
         self._in_use = 0
         self._stopped = False
         self.start = 0.0
 
     async def __aenter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="dynogate-load-")
         return self
 
     async def __aexit__(
@@ -103,6 +104,11 @@ class Fleet:
         )
         return _merged(takes)
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Its processes."""
+        return tuple(worker.pid for worker in self._workers)
+
     def stop(self) -> None:
         """End the run now, with what there is."""
         self._stopped = True
@@ -123,6 +129,7 @@ class _Process:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.pid = process.pid
 
     @classmethod
     async def start(cls) -> "_Process":

@@ -163,6 +163,11 @@ class Harness:
         self.stopped = True
         self._fleet.stop()
 
+    @property
+    def worker_pids(self) -> tuple[int, ...]:
+        """The generator processes, for who wants to watch them."""
+        return self._fleet.pids
+
     def _order(
         self, rate: float, duration: float | None, users: int, calls: int | None = None
     ) -> Order:

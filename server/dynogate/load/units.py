@@ -1,31 +1,46 @@
 """Figures with their units, as the harness prints them everywhere."""
 
 import math
+from collections.abc import Callable, Sequence
 
 KB = 1024
 """Bytes in a KB, as Scalene and psutil's users count."""
 
 
+_TIMES = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6))
+_SIZES = (("GB", float(KB**3)), ("MB", float(KB**2)), ("KB", float(KB)), ("B", 1.0))
+
+
+def time_unit(value: float) -> tuple[str, float]:
+    """The unit to tell this duration in, and its length in seconds."""
+    return ("ms", 1e-3) if value == 0 else _unit(value, _TIMES)
+
+
+def size_unit(value: float) -> tuple[str, float]:
+    """The unit to tell this amount of memory in, and its bytes."""
+    return _unit(value, _SIZES)
+
+
+def _unit(value: float, units: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """The largest unit that ``value``, rounded to three digits, has at least one of."""
+    return next((each for each in units if abs(value) >= 0.9995 * each[1]), units[-1])
+
+
 def seconds(value: float | None) -> str:
     """A duration: ``870 us``, ``12.3 ms``, ``1.23 s``, ``?`` where unknown."""
-    if value is None or not math.isfinite(value):
-        return "?"
-    size = abs(value)
-    if size >= 0.9995:
-        return f"{_figures(value)} s"
-    if size >= 0.0009995 or value == 0:
-        return f"{_figures(value * 1e3)} ms"
-    return f"{_figures(value * 1e6)} us"
+    return _told(value, time_unit)
 
 
 def size(value: float | None) -> str:
     """An amount of memory in bytes, as ``870 B``, ``9.80 KB``, ``128 MB``."""
+    return _told(value, size_unit)
+
+
+def _told(value: float | None, unit_of: Callable[[float], tuple[str, float]]) -> str:
     if value is None or not math.isfinite(value):
         return "?"
-    for unit, factor in (("GB", KB**3), ("MB", KB**2), ("KB", KB)):
-        if abs(value) >= 0.9995 * factor:
-            return f"{_figures(value / factor)} {unit}"
-    return f"{_figures(value)} B"
+    unit, one = unit_of(value)
+    return f"{_figures(value / one)} {unit}"
 
 
 def number(value: float | None) -> str:

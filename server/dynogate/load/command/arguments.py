@@ -269,7 +269,7 @@ def search_of(given: argparse.Namespace) -> Search:
     limit = given.rate if given.rate is not None else _MOST_OPEN
     start = given.start_rate if given.start_rate is not None else min(10.0, limit)
     try:
-        return Search(start, limit, lightest=min(0.5, start), repeats=given.repeats)
+        return Search(start, limit, lightest=start / 4, repeats=given.repeats)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
 

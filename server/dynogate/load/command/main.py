@@ -16,16 +16,20 @@ from dynogate.load.command.arguments import Load
 from dynogate.load.command.progress import Display
 from dynogate.load.command.results import (
     FAILED,
+    HELD,
+    INVALID,
     USAGE,
     Result,
     report_of,
     result_of_load,
     result_of_ramp,
-    show,
 )
+from dynogate.load.comparison import compare_reports
 from dynogate.load.experiments import RampUp, drifts_of, find_edge, raise_users, steps_up_to
 from dynogate.load.harness import Harness, Run
-from dynogate.load.report.document import write_report
+from dynogate.load.report.document import read_report, write_report
+from dynogate.load.report.html import report_html
+from dynogate.load.report.text import report_text
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -36,6 +40,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     try:
         given = arguments.parse(sys.argv[1:] if words is None else words)
+        if given.command == "compare":
+            return _compare(given)
         return asyncio.run(_Session(given).run())
     except ConfigurationError as error:
         return _die(error.message, USAGE)
@@ -86,8 +92,10 @@ class _Session:
         report = report_of(results, harness, self._given, started)
         if self._given.json is not None:
             write_report(report, self._given.json)
+        if self._given.html is not None:
+            self._given.html.write_text(report_html(report))
         if not self._given.quiet:
-            show(report, Console(width=None if sys.stdout.isatty() else 120))
+            Console(width=None if sys.stdout.isatty() else 120).print(report_text(report))
         return _die(broken, FAILED) if broken else report.exit_code
 
     async def _collect(self, harness: Harness, results: list[Result]) -> str:
@@ -161,3 +169,16 @@ async def _stopped_by_signals(harness: Harness) -> AsyncIterator[None]:
     finally:
         for number in heard:
             loop.remove_signal_handler(number)
+
+
+def _compare(given: argparse.Namespace) -> int:
+    """Two reports side by side.
+
+    Returns:
+        0 for noise or an improvement, 1 for a regression, 3 where the two cannot be compared.
+    """
+    found = compare_reports(read_report(given.before), read_report(given.after))
+    if given.json is not None:
+        given.json.write_text(found.model_dump_json(indent=1) + "\n")
+    sys.stdout.write(found.text + "\n")
+    return {"regression": FAILED, "incomparable": INVALID}.get(found.verdict, HELD)

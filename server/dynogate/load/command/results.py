@@ -1,4 +1,4 @@
-"""Runs and ramp-ups as parts of the report document, and as a table to read."""
+"""Runs and ramp-ups as parts of the report document."""
 
 import argparse
 import platform
@@ -8,11 +8,8 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from dynogate import __version__
-from dynogate.load import units
 from dynogate.load.certificate import Certificate
 from dynogate.load.drift import Drift
 from dynogate.load.experiments import RampUp
@@ -30,7 +27,6 @@ from dynogate.load.report.document import (
     ServerTimeline,
     StepReport,
     TargetReport,
-    Times,
     Verdict,
     run_of,
 )
@@ -197,58 +193,3 @@ def _options(given: argparse.Namespace) -> dict[str, str | float | int | bool | 
         for name, value in vars(given).items()
         if name not in secret and value not in (None, [])
     }
-
-
-def show(report: Report, console: Console) -> None:
-    """The final tables."""
-    for run in report.runs:
-        console.print(_table(run))
-        for line in _lines(run):
-            console.print(line, highlight=False, markup=False)
-    colour = {"held": "green", "failed": "red", "invalid": "yellow"}[report.verdict]
-    console.print(f"verdict: [{colour}]{report.verdict}[/] (exit status {report.exit_code})")
-
-
-def _table(run: Run) -> Table:
-    users = f"{run.users} users, " if run.users else ""
-    title = f"{run.name}: {run.loop} loop, {users}{run.duration:.1f} s"
-    table = Table("", "p50", "p95", "p99", "p99.9", "max", box=None, title=title)
-    kinds = ("response time", run.response_time), ("service time", run.service_time)
-    for name, times in kinds:
-        table.add_row(name, *(units.seconds(value) for value in _shown(times)))
-    return table
-
-
-def _shown(times: Times) -> tuple[float | None, ...]:
-    return times.p50, times.p95, times.p99, times.p999, times.max
-
-
-def _lines(run: Run) -> list[str]:
-    outcomes = ", ".join(f"{name} {count}" for name, count in run.outcomes.items())
-    lines = [
-        f"{run.calls} calls ({outcomes or 'none'}): offered {units.number(run.offered_rate)}/s, "
-        f"goodput {units.number(run.goodput)}/s, success {units.percent(run.success_rate)}"
-    ]
-    for step in run.steps:
-        held = "held" if step.held else f"broke: {step.broken_by}"
-        lines.append(
-            f"  {units.number(step.load):>7}  goodput {units.number(step.goodput):>7}/s  "
-            f"p99 {units.seconds(step.p99):>8}  {held}"
-        )
-    if run.breaking_point is not None:
-        lines.append(run.breaking_point.text)
-        lines.append(f"rule: {run.breaking_point.rule.text}")
-    if run.scalability is not None:
-        lines.append(run.scalability.text)
-    if run.recovery is not None:
-        lines.append(f"recovered {units.seconds(run.recovery)} after an overload")
-    lines += [f"{drift.quantity}: {drift.text}" for drift in run.drift]
-    lines += [f"{'kept' if t.passed else 'FAILED'}: {t.text}" for t in run.thresholds]
-    certificate = run.certificate
-    lines.append(
-        f"generator {certificate.verdict}: sends late by {units.seconds(certificate.late_p99)} "
-        f"(p99), {units.percent(certificate.cpu_share)} of a core, {certificate.dropped} dropped"
-    )
-    lines += [f"  {reason}" for reason in certificate.reasons]
-    lines += [f"note: {warning}" for warning in run.warnings]
-    return lines

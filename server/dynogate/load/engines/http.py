@@ -3,6 +3,7 @@
 import asyncio
 
 import aiohttp
+from aiohttp import hdrs
 
 from dynogate.load.calls import FIRST_ID, Prepared
 from dynogate.load.engines.base import Engine
@@ -64,7 +65,9 @@ class HttpEngine(Engine):
             async with self._session.post(
                 self._target.url, data=call.body(request_id), headers=call.headers
             ) as response:
-                body = await _read(response)
+                length = response.content_length
+                small = length is not None and length <= MAX_BODY
+                body = await (response.read() if small else _read(response))
         except TimeoutError:
             return Verdict(Outcome.TIMEOUT, "no complete answer in time")
         except aiohttp.ClientPayloadError as error:
@@ -75,9 +78,10 @@ class HttpEngine(Engine):
             return Verdict(Outcome.CONNECTION, told(error))
         if body is None:
             return Verdict(Outcome.BAD_REPLY, f"a body of more than {MAX_BODY} bytes")
-        events = response.content_type == "text/event-stream"
+        headers = response.headers
+        events = headers.get(hdrs.CONTENT_TYPE, "").startswith("text/event-stream")
         verdict = judge(response.status, body, request_id, events=events)
-        wait = response.headers.get("Retry-After")
+        wait = headers.get(hdrs.RETRY_AFTER)
         return verdict._replace(retry_after=retry_after(wait)) if wait else verdict
 
     def expire(self, before: float) -> None:
@@ -92,9 +96,7 @@ class HttpEngine(Engine):
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, or None where it is over the limit."""
-    if response.content_length is not None and response.content_length <= MAX_BODY:
-        return await response.read()
+    """A body of unknown length, or None where it is over the limit."""
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
