@@ -284,7 +284,7 @@ class ClosedLoop(Loop):
     def _after(self, verdict: Verdict, now: float) -> int:
         """What a user does who was not served."""
         self._went_wrong(verdict)
-        lost = verdict.outcome is Outcome.CONNECTION
+        lost = verdict.outcome in (Outcome.CONNECTION, Outcome.DROPPED)
         pause = _PAUSE_WITHOUT_SERVER if lost else min(verdict.retry_after, _LONGEST_PAUSE)
         if pause <= 0:
             return self._next_call(now)

@@ -6,8 +6,8 @@ import aiohttp
 from aiohttp import hdrs
 
 from dynogate.load.calls import FIRST_ID, Prepared
-from dynogate.load.engines.base import Engine
-from dynogate.load.engines.fast import IDLE_LIMIT, told
+from dynogate.load.engines.base import Engine, lost, told
+from dynogate.load.engines.fast import IDLE_LIMIT
 from dynogate.load.engines.http1 import MAX_BODY
 from dynogate.load.replies import Verdict, judge, retry_after
 from dynogate.load.samples import Outcome
@@ -75,7 +75,7 @@ class HttpEngine(Engine):
         except aiohttp.ClientResponseError as error:
             return Verdict(Outcome.BAD_REPLY, f"not HTTP: {told(error)}")
         except (aiohttp.ClientError, OSError) as error:
-            return Verdict(Outcome.CONNECTION, told(error))
+            return lost(error)
         if body is None:
             return Verdict(Outcome.BAD_REPLY, f"a body of more than {MAX_BODY} bytes")
         headers = response.headers
