@@ -41,9 +41,9 @@ class Queue:
         """The time at which a call that comes now is finished; None where it is shed."""
         while self._starts and self._starts[0] <= now:
             heapq.heappop(self._starts)
-        if self._waiting is not None and len(self._starts) >= self._waiting:
-            return None
         start = max(now, self._free[0])
+        if start > now and self._waiting is not None and len(self._starts) >= self._waiting:
+            return None
         drawn = self._random.lognormvariate(-(self._sigma**2) / 2, self._sigma)
         heapq.heappush(self._starts, start)
         heapq.heapreplace(self._free, start + self._service * drawn)

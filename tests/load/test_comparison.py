@@ -116,13 +116,14 @@ def test_a_short_run_is_not_compared() -> None:
 
 def test_what_differs_between_the_runs_is_said(before: Report) -> None:
     """Another machine, another rate: the reader decides."""
+    options = {"rate": 100.0, "json": "before.json"}
     other = before.model_copy(
         update={
             "environment": before.environment.model_copy(update={"machine": "64 cores"}),
-            "options": {"rate": 200.0},
+            "options": {"rate": 200.0, "json": "after.json"},
         }
     )
-    told = compare_reports(before.model_copy(update={"options": {"rate": 100.0}}), other)
+    told = compare_reports(before.model_copy(update={"options": options}), other)
     assert told.caveats == (
         "another machine: simulated, then 64 cores",
         "another rate: 100.0, then 200.0",

@@ -29,6 +29,8 @@ Verdict = Literal["regression", "improvement", "noise"]
 Overall = Literal[Verdict, "incomparable"]
 GOODPUT, KNEE, FAILURES = "successes a second", "breaking point", "share of failed calls"
 MORE_IS_BETTER = (GOODPUT, KNEE)
+OF_NO_CONSEQUENCE = {"command", "url", "pid", "json", "html", "quiet"}
+"""Options that may differ between runs that are compared."""
 Floats = NDArray[np.float64]
 
 
@@ -118,7 +120,7 @@ def _differences(before: Report, after: Report) -> Iterator[str]:
     for what, old, new in pairs:
         if old != new:
             yield f"another {what}: {_listed(old)}, then {_listed(new)}"
-    for name in sorted({*before.options} & {*after.options}):
+    for name in sorted(({*before.options} & {*after.options}) - OF_NO_CONSEQUENCE):
         if before.options[name] != after.options[name]:
             yield f"another {name}: {before.options[name]}, then {after.options[name]}"
 

@@ -216,7 +216,7 @@ class ServerTimeline(Model):
 
 
 class Run(Figures):
-    """One measurement. The figures of a ramp-up are those of the last step that was held."""
+    """One measurement. The figures of a ramp-up are those of the highest load that was held."""
 
     name: str
     loop: Loop = Field(description="Who decided when a call was sent: schedule or last answer.")
