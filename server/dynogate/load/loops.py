@@ -262,7 +262,10 @@ class ClosedLoop(Loop):
         """A new call that starts ``now``, or -1 where it is time to stop."""
         book = self.book
         if now < self._deadline and book.used < self._calls and self._sending:
-            index = book.next_index()
+            index = book.used
+            if index == len(book.sent):
+                book.grow()
+            book.used = index + 1
             book.sent[index] = now
             return index
         self._end_sending()
