@@ -105,8 +105,9 @@ async def search(server: Server, seed: int) -> BreakingPoint:
 async def search_really(server: Server) -> BreakingPoint:
     """Look for the knee of ``server`` as the command does, over HTTP."""
     shape = server.workers, server.service, server.scatter, server.queue
-    with running(*shape) as url:
-        async with Harness(target(url, "rpc", timeout=TIMEOUT_SEC), (Call("work", {}),)) as harness:
+    with running(*shape) as served:
+        to = target(served.url, "rpc", timeout=TIMEOUT_SEC)
+        async with Harness(to, (Call("work", {}),)) as harness:
             found = await find_edge(
                 harness, Search(), Rule(), step_duration=REAL_STEP_SEC, measure_recovery=False
             )

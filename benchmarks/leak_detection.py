@@ -4,9 +4,11 @@
 what real ones show: pools that fill in the first minute, a garbage collector's saw-tooth of any
 period up to a minute, arenas taken and given back, noise, whole pages. Half the runs leak. The
 verdicts are those of ``dynogate.load.drift``. Exit status 1 where a leak is missed or a healthy run
-alarms; with ``--repeat`` the same as rates over many runs.
+alarms; with ``--repeat`` the same as rates over many runs. With ``--real`` it is one run of a real
+server under a real load, for ten minutes; ``--real --leak-kb 0`` is the healthy one.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,16 +16,23 @@ from numpy.typing import NDArray
 
 from benchmarks._cli import run
 from benchmarks._report import Bar, Report
+from benchmarks.queue_server import running
+from dynogate.load.calls import Call
 from dynogate.load.drift import RSS, Drift, find_drift
+from dynogate.load.experiments import drifts_of
+from dynogate.load.harness import Harness, Options
+from dynogate.load.schedules import constant
+from dynogate.load.targets import target
 from dynogate.load.units import KB
 
 MB = 1024 * KB
 PAGE = 4 * KB
 LEAKING, HEALTHY = 10, 20
+SECONDS, RATE = 600, 50
 
 
 def server_memory(
-    generator: np.random.Generator, *, leak: float, seconds: int = 600
+    generator: np.random.Generator, *, leak: float, seconds: int = SECONDS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Times, and the resident memory of a server in bytes, one reading a second.
 
@@ -51,16 +60,34 @@ def judge(seeds: Sequence[int], *, leak: float) -> list[Drift]:
     ]
 
 
-def main(*, leak_kb: float = 10.0, repeat: int = 1, seed: int = 0, json: bool = False) -> int:
+async def soak(leak: int, seconds: float) -> tuple[Drift, ...]:
+    """Load a real server that loses ``leak`` bytes a second, and judge what grew."""
+    with running(4, 0.010, 0.2, leak=leak) as served:
+        options = Options(pid=served.pid)
+        async with Harness(target(served.url, "rpc"), (Call("work", {}),), options) as harness:
+            return drifts_of(await harness.open_loop(constant(RATE, seconds), seconds))
+
+
+def main(
+    *,
+    leak_kb: float = 10.0,
+    real: bool = False,
+    repeat: int = 1,
+    seed: int = 0,
+    json: bool = False,
+) -> int:
     """Run the benchmark.
 
     Parameters
     ----------
     leak_kb: What a leaking server loses, in KB/s.
+    real: One real run instead.
     repeat: How many times as many runs, for rates rather than verdicts.
     seed: Where the runs' chances start.
     json: Print JSON.
     """
+    if real:
+        return _real(leak_kb, as_json=json)
     leaking, healthy = LEAKING * repeat, HEALTHY * repeat
     runs = [
         *judge(range(seed, seed + leaking), leak=leak_kb * KB),
@@ -89,6 +116,22 @@ def main(*, leak_kb: float = 10.0, repeat: int = 1, seed: int = 0, json: bool = 
         ],
     )
     return report.finish(as_json=json)
+
+
+def _real(leak_kb: float, *, as_json: bool) -> int:
+    memory, *others = asyncio.run(soak(round(leak_kb * KB), SECONDS))
+    growing = float(memory.verdict == "growing")
+    report = Report(
+        title=f"A real server that loses {leak_kb:g} KB/s, at {RATE} calls/s for ten minutes",
+        columns=("quantity", "verdict"),
+        rows=[(each.quantity.name, each.text) for each in (memory, *others)],
+        bars=[
+            Bar.at_least("leak found", growing, 1)
+            if leak_kb
+            else Bar.at_most("alarm without a leak", growing, 0)
+        ],
+    )
+    return report.finish(as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """A real server of known capacity: k workers, a service time that scatters, a queue.
 
-``python -m benchmarks.queue_server WORKERS SERVICE_SEC SCATTER [QUEUE]`` prints its port and serves
-JSON-RPC over HTTP until its standard input ends. A call is answered when its worker would have
-finished it. When that is, is reckoned ahead of time, so that a late timer of this process does not
-add up: the capacity is the workers over the mean service time, whatever the machine does besides.
+``python -m benchmarks.queue_server WORKERS SERVICE SCATTER [WAITING] [--leak BYTES]`` prints its
+port and serves JSON-RPC over HTTP until its standard input ends. A call is answered when its worker
+would have finished it. When that is, is reckoned ahead of time, so that a late timer of this
+process does not add up: the capacity is the workers over the mean service time, whatever the
+machine does besides.
 """
 
 import asyncio
@@ -16,6 +17,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks._cli import run
 
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
@@ -50,9 +54,10 @@ class Queue:
         return start + self._service * drawn
 
 
-async def serve(queue: Queue) -> None:
-    """Serve on a free port of this machine until standard input ends."""
+async def serve(queue: Queue, lost: int) -> None:
+    """Serve on a free port of this machine until standard input ends, losing bytes each second."""
     loop = asyncio.get_running_loop()
+    leaking = asyncio.create_task(leak(lost))
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -60,6 +65,9 @@ async def serve(queue: Queue) -> None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = LENGTH.search(head)
                 body = await reader.readexactly(int(length[1]) if length else 0)
+                if not head.startswith(b"POST"):  # a look at /metrics must cost no capacity
+                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 finish = queue.finish(loop.time())
                 if finish is not None:
                     await asyncio.sleep(finish - loop.time())
@@ -71,10 +79,11 @@ async def serve(queue: Queue) -> None:
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.read)
+    leaking.cancel()
 
 
 def _answer(body: bytes, *, shed: bool) -> bytes:
-    number = json.loads(body)["id"] if body else None
+    number = json.loads(body)["id"]
     result: dict[str, list[object]] = {"content": [], "tools": []}
     answer = json.dumps({"jsonrpc": "2.0", "id": number, "result": result}).encode()
     status = b"503 Service Unavailable" if shed else b"200 OK"
@@ -85,21 +94,55 @@ def _answer(body: bytes, *, shed: bool) -> bytes:
     )
 
 
+async def leak(size: int) -> None:
+    """Lose ``size`` bytes a second."""
+    lost = []
+    while True:
+        lost.append(b"x" * size)
+        await asyncio.sleep(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Such a server in a process of its own."""
+
+    url: str
+    pid: int
+
+
 @contextlib.contextmanager
-def running(workers: int, service: float, scatter: float, waiting: int | None) -> Iterator[str]:
-    """Such a server in a process of its own; its URL."""
+def running(
+    workers: int, service: float, scatter: float, waiting: int | None = None, *, leak: int = 0
+) -> Iterator[Running]:
+    """Start one, and stop it at the end."""
     words = [str(each) for each in (workers, service, scatter, waiting) if each is not None]
-    command = [sys.executable, "-m", "benchmarks.queue_server", *words]
+    command = [sys.executable, "-m", "benchmarks.queue_server", *words, "--leak", str(leak)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+            url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+            yield Running(url, process.pid)
         finally:
             process.stdin.close()
 
 
+def main(
+    workers: int, service: float, scatter: float, waiting: int | None = None, *, leak: int = 0
+) -> int:
+    """Serve.
+
+    Parameters
+    ----------
+    workers: Calls served at once.
+    service: Mean service time in seconds.
+    scatter: Standard deviation of it, as a share.
+    waiting: Calls that may wait; default: any number.
+    leak: Bytes that are lost each second.
+    """
+    asyncio.run(serve(Queue(workers, service, scatter, waiting), leak))
+    return 0
+
+
 if __name__ == "__main__":
-    workers, service, scatter, *waiting = sys.argv[1:]
-    bound = int(waiting[0]) if waiting else None
-    asyncio.run(serve(Queue(int(workers), float(service), float(scatter), bound)))
+    run(main)

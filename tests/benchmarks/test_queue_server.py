@@ -1,6 +1,8 @@
 """The server of known capacity has that capacity."""
 
 import json
+import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -22,8 +24,14 @@ def test_a_full_queue_sheds() -> None:
 
 
 def test_it_answers_json_rpc_over_http() -> None:
-    """With the id of the request."""
+    """With the id of the request; anything but a call costs no capacity."""
     request = json.dumps({"jsonrpc": "2.0", "id": 7, "method": "work"}).encode()
-    served = running(1, 0.001, 0.1, None)
-    with served as url, urllib.request.urlopen(url, request, timeout=10) as answer:
-        assert json.load(answer)["id"] == 7
+    with running(1, 0.2, 0.0) as served:
+        start = time.perf_counter()
+        for _ in range(5):
+            with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+                urllib.request.urlopen(f"{served.url}/metrics", timeout=10)
+            refused.value.close()
+        with urllib.request.urlopen(served.url, request, timeout=10) as answer:
+            assert json.load(answer)["id"] == 7
+        assert 0.2 <= time.perf_counter() - start < 1.0

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dynogate.load import scalability
 from dynogate.load.scalability import fit_scalability, throughput
 
 LOADS = np.array([1, 2, 4, 8, 12, 16, 24, 32, 48, 64], float)
@@ -46,10 +47,22 @@ def test_a_server_that_scales_in_a_straight_line_has_no_peak() -> None:
 
 
 def test_a_peak_far_beyond_the_data_is_not_predicted() -> None:
-    """Loads up to 8 say little of a peak at 100."""
-    loads = np.array([1, 2, 3, 4, 5, 6, 7, 8], float)
-    law = fit_scalability(loads.tolist(), noisy(0.05, 0.0001, 2, loads).tolist())
+    """Loads up to 12 must not be stretched to a peak at 44."""
+    loads = np.array([1, 2, 3, 4, 6, 8, 10, 12], float)
+    exact = throughput(loads, 100.0, 0.02, 0.0005)
+    scatter = np.random.default_rng(1).normal(0, 0.001, loads.size)
+    law = fit_scalability(loads.tolist(), (exact * np.exp(scatter)).tolist())
+    assert law.beta is not None
+    assert law.beta.low > 0
     assert law.peak_concurrency is None
+    assert law.text.endswith("no peak: it would lie beyond 2 times the highest load measured")
+
+
+def test_a_fit_that_does_not_converge_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than to end a run whose steps took a quarter of an hour."""
+    monkeypatch.setattr(scalability, "MAX_STEPS", 1)
+    law = fit_scalability(LOADS.tolist(), noisy(0.05, 0.001, 1).tolist())
+    assert law.text == "no scalability law: the fit did not converge"
 
 
 def test_an_exact_law_is_found_exactly() -> None:

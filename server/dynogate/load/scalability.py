@@ -25,6 +25,8 @@ REACH = 2.0
 """A peak is predicted up to this factor beyond the highest concurrency that was measured."""
 REFITS = 200
 CONFIDENCE = 0.95
+MAX_STEPS = 500
+"""Of one fit; it takes about ten."""
 
 Floats = NDArray[np.float64]
 
@@ -130,7 +132,9 @@ def _fit(n: Floats, log_x: Floats, single: float) -> Floats | None:
         # The covariance, which a perfect fit has not, is not used.
         warnings.simplefilter("ignore", OptimizeWarning)
         try:
-            found, _ = curve_fit(_law, n, log_x, start, bounds=bounds, jac=_slopes, max_nfev=500)
+            found, _ = curve_fit(
+                _law, n, log_x, start, bounds=bounds, jac=_slopes, max_nfev=MAX_STEPS
+            )
         except RuntimeError:
             return None
     return np.array([math.exp(found[0]), found[1], found[2]])

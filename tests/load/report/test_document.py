@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 
 from dynogate.errors import ConfigurationError
-from dynogate.load.report.document import Report, read_report, run_of, write_report
+from dynogate.load.breaking_point import BreakingPoint
+from dynogate.load.report.document import (
+    BreakingPointReport,
+    Report,
+    read_report,
+    run_of,
+    write_report,
+)
 from dynogate.load.samples import Outcome, Samples
+from dynogate.load.steps import Rule, Step
 from tests.load.report.example import VALID, ramp_up, report, soak, sustained
 
+STEP = Step(1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 20)
 SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "load-report.schema.json"
 
 
@@ -68,6 +77,13 @@ def test_a_run_without_an_answer_is_a_document_of_nulls() -> None:
     assert (run.answered, run.success_rate) == (0, None)
     assert (run.response_time.p99, run.windows[0].response_p50) == (None, None)
     json.loads(run.model_dump_json(), parse_constant=pytest.fail)
+
+
+def test_a_search_that_found_nothing_has_no_knee() -> None:
+    """The words say how far it went."""
+    told = BreakingPointReport.of(BreakingPoint("at once", Rule(), broken_by="slow", steps=(STEP,)))
+    assert (told.knee, told.edges) == (None, ())
+    assert told.text == "does not even hold 1.00/s: slow"
 
 
 def test_newer_fields_of_the_same_major_version_are_left_out(full: Report, tmp_path: Path) -> None:

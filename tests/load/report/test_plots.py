@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dynogate.load.report.document import Run, ServerTimeline, run_of
+from dynogate.load.drift import RSS, find_drift
+from dynogate.load.report.document import DriftReport, Run, ServerTimeline, run_of
 from dynogate.load.report.plots import plots
 from dynogate.load.report.svg import Axis, Chart
 from dynogate.load.samples import Loop, Outcome, Samples
@@ -69,6 +70,19 @@ def test_what_could_not_be_read_of_the_server_is_not_drawn() -> None:
     shown = plots(run().model_copy(update={"server": server}))
     assert [plot.name for plot in shown][2:] == ["Server: memory (RSS)"]
     assert shown[2].svg.count("M") >= 2
+
+
+def test_readings_without_a_verdict_are_drawn_as_they_are() -> None:
+    """A minute is too short to judge drift, not too short to be looked at."""
+    time = tuple(float(second) for second in range(30))
+    memory = tuple(1e8 + second for second in time)
+    none = (None,) * 30
+    server = ServerTimeline(time=time, rss=memory, cpu=none, descriptors=none, loop_lag=none)
+    drift = DriftReport.of(find_drift(time, memory, RSS))
+    shown = plots(run().model_copy(update={"server": server, "drift": (drift,)}))[2]
+    assert shown.caption.startswith("too few readings to tell")
+    assert 'class="line a"' in shown.svg
+    assert "means" not in shown.svg
 
 
 def test_a_line_is_broken_where_a_value_is_unknown() -> None:
