@@ -95,7 +95,7 @@ def asked_for_too_much(url: str) -> int:
     return subprocess.run([*command, "--duration", "1", "--timeout", "3", "--quiet"]).returncode
 
 
-def main(*, rounds: int = 7, seconds: float = 2.0, json: bool = False) -> int:
+def main(*, rounds: int = 15, seconds: float = 1.0, json: bool = False) -> int:
     """Measure all of them in turn.
 
     Parameters

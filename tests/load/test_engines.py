@@ -1,12 +1,15 @@
 """Both HTTP engines make the same of good and bad servers."""
 
+import resource
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dynogate.load import schedules
 from dynogate.load.calls import Call
+from dynogate.load.certificate import certify
 from dynogate.load.generator import EngineName, Generator, Order, Take
 from dynogate.load.samples import Outcome
 from dynogate.load.targets import Target, target
@@ -40,6 +43,7 @@ async def at_rate(to: Target, engine: EngineName, rate: float, seconds: float, *
     [
         (servers.html, Outcome.BAD_REPLY, "not JSON"),
         (servers.not_found, Outcome.BAD_REPLY, "HTTP 404"),
+        (servers.elsewhere, Outcome.BAD_REPLY, "HTTP 307"),
         (servers.error_with_200, Outcome.RPC_ERROR, "error -32603"),
         (servers.tool_error, Outcome.TOOL_ERROR, "isError"),
         (servers.wrong_id, Outcome.BAD_REPLY, "id is not that"),
@@ -184,3 +188,21 @@ async def test_an_unused_connection_is_closed() -> None:
         take = await generator.run()
     assert take.samples.counts == {Outcome.OK: 2}
     assert closed == [False, True]
+
+
+@BOTH
+async def test_a_lack_of_sockets_here_is_not_the_servers_fault(engine: EngineName) -> None:
+    """Calls without one were never sent, which makes the run invalid."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    with servers.raw(servers.hangs) as url:
+        order = Order(target(url, timeout=1.5), CALLS, engine, 0.5)
+        generator = Generator(order, schedules.constant(100, 0.5))
+        await generator.open()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 40, before[1]))
+        try:
+            take = await generator.run()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert take.samples.count(Outcome.DROPPED) > 5
+    assert not certify(take.samples, take.lags.tolist(), 0.1).valid

@@ -32,12 +32,14 @@ def test_an_exposition_is_read() -> None:
     """Only what is the process's own, summed over its labels."""
     told = parse_metrics(METRICS.format(cpu=1.5, lag=0.25, count=10))
     assert told == {
-        "process_resident_memory_bytes": 1.5e7,
-        "process_cpu_seconds_total": 1.5,
-        "process_open_fds": 12.0,
+        "rss": 1.5e7,
+        "cpu": 1.5,
+        "descriptors": 12.0,
         "lag_sum": 0.5,
         "lag_count": 10.0,
     }
+    workers = 'dynogate_worker_open_files{worker="1"} 7\ndynogate_worker_open_files{worker="2"} 8'
+    assert parse_metrics(workers) == {"descriptors": 15.0}
     assert parse_metrics("process_open_fds many\n<html>") == {}
 
 

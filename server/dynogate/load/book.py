@@ -38,21 +38,14 @@ class Book:
         self.used = len(self.intended)
         self.complaints: Counter[str] = Counter()
         self.start = perf_counter()
-        self._grow(self.used)
+        self.grow(self.used)
 
-    def _grow(self, count: int) -> None:
+    def grow(self, count: int = _BLOCK) -> None:
+        """Room for so many more entries."""
         nothing = np.full(count, math.nan).tobytes()
         self.sent.frombytes(nothing)
         self.finished.frombytes(nothing)
         self.outcome.extend(bytes([Outcome.ABANDONED]) * count)
-
-    def next_index(self) -> int:
-        """A new entry, for a closed loop."""
-        index = self.used
-        if index == len(self.sent):
-            self._grow(_BLOCK)
-        self.used = index + 1
-        return index
 
     def kind(self, index: int) -> int:
         """Which call ``index`` is."""

@@ -262,7 +262,10 @@ class ClosedLoop(Loop):
         """A new call that starts ``now``, or -1 where it is time to stop."""
         book = self.book
         if now < self._deadline and book.used < self._calls and self._sending:
-            index = book.next_index()
+            index = book.used
+            if index == len(book.sent):
+                book.grow()
+            book.used = index + 1
             book.sent[index] = now
             return index
         self._end_sending()
@@ -284,7 +287,7 @@ class ClosedLoop(Loop):
     def _after(self, verdict: Verdict, now: float) -> int:
         """What a user does who was not served."""
         self._went_wrong(verdict)
-        lost = verdict.outcome is Outcome.CONNECTION
+        lost = verdict.outcome in (Outcome.CONNECTION, Outcome.DROPPED)
         pause = _PAUSE_WITHOUT_SERVER if lost else min(verdict.retry_after, _LONGEST_PAUSE)
         if pause <= 0:
             return self._next_call(now)

@@ -25,8 +25,17 @@ INTERVAL = 1.0
 
 _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{.*\})?\s+(\S+)", re.MULTILINE)
 _LAG = "event_loop_lag_seconds"
-# Names that every Prometheus client library gives the process's own figures.
-_RSS, _CPU, _FDS = "process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"
+_NAMES = {
+    # What every Prometheus client library gives of its own process
+    # (prometheus.io/docs/instrumenting/writing_clientlibs, "process metrics").
+    "process_resident_memory_bytes": "rss",
+    "process_cpu_seconds_total": "cpu",
+    "process_open_fds": "descriptors",
+    # What a Dynogate gateway gives of each of its worker processes.
+    "dynogate_worker_resident_bytes": "rss",
+    "dynogate_worker_cpu_seconds_total": "cpu",
+    "dynogate_worker_open_files": "descriptors",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,31 +87,31 @@ class Observer:
         self._process = _process(pid)
         self._looks: list[_Look] = []
         self._has_metrics = True
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None]
+        self._over: asyncio.Future[None]
 
     async def __aenter__(self) -> "Observer":
+        self._over = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        self._over.set_result(None)
+        await self._task
 
     async def _watch(self) -> None:
         limited = Target(self._target.base, "rpc", self._target.headers, INTERVAL)
         async with session_for(limited) as session:
-            due = perf_counter()
-            while True:
-                self._looks.append(await self._look(session))
-                due = max(due + INTERVAL, perf_counter())
-                await asyncio.sleep(due - perf_counter())
+            while not self._over.done():
+                look = await self._look(session)
+                self._looks.append(look)
+                pause = max(look.at + INTERVAL - perf_counter(), INTERVAL / 2)
+                await asyncio.wait([self._over], timeout=pause)
 
     async def _look(self, session: aiohttp.ClientSession) -> _Look:
         now = perf_counter()
         told = await self._metrics(session) if self._has_metrics else {}
-        rss, cpu, fds = told.get(_RSS), told.get(_CPU), told.get(_FDS)
+        rss, cpu, fds = told.get("rss"), told.get("cpu"), told.get("descriptors")
         if self._process is not None:
             seen = _of_process(self._process)
             rss, cpu, fds = seen if seen is not None else (None, None, None)
@@ -116,8 +125,9 @@ class Observer:
         )
 
     async def _metrics(self, session: aiohttp.ClientSession) -> Mapping[str, float]:
+        url = f"{self._target.base}/metrics"
         try:
-            async with session.get(f"{self._target.base}/metrics") as response:
+            async with session.get(url, allow_redirects=False) as response:
                 if response.status != 200:
                     self._has_metrics = response.status in {429, 503}
                     return {}
@@ -178,13 +188,13 @@ def _rate(numbers: NDArray[np.float64], per: NDArray[np.float64]) -> NDArray[np.
 
 
 def parse_metrics(text: str) -> dict[str, float]:
-    """The process's own figures in a Prometheus exposition, summed over labels.
+    """``rss``, ``cpu`` and ``descriptors`` of a Prometheus exposition, summed over labels.
 
     ``lag_sum`` and ``lag_count`` are those of the histogram or summary of an event loop's lag.
     """
     told: dict[str, float] = {}
     for name, value in _SAMPLE.findall(text):
-        key = name if name in {_RSS, _CPU, _FDS} else _lag_key(name)
+        key = _NAMES.get(name) or _lag_key(name)
         if key:
             with contextlib.suppress(ValueError):
                 told[key] = told.get(key, 0.0) + float(value)

@@ -7,6 +7,7 @@ does, so that none outlives its fleet.
 import asyncio
 import contextlib
 import os
+import resource
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -156,6 +157,8 @@ def main() -> None:
     """Serve a fleet, ahead of what else runs here where that is allowed: a send has its time."""
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_main())
 

@@ -1,10 +1,15 @@
 """What every engine is to the loops that drive it, and they to it."""
 
+import errno
 from abc import ABC, abstractmethod
 from typing import Protocol
 
 from dynogate.load.book import Book
 from dynogate.load.replies import Verdict
+from dynogate.load.samples import Outcome
+
+# The generator's machine is at its end, not the server.
+_OURS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS}
 
 
 class Driver(Protocol):
@@ -48,3 +53,17 @@ class Engine(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Close every connection. Calls in flight are not told about any more."""
+
+
+def lost(error: BaseException) -> Verdict:
+    """What a failed connection says: of the server, or of the lack of sockets here."""
+    outcome = Outcome.CONNECTION
+    if isinstance(error, OSError) and error.errno in _OURS:
+        outcome = Outcome.DROPPED
+    return Verdict(outcome, told(error))
+
+
+def told(error: BaseException) -> str:
+    """A failure in one line."""
+    text = str(error) or type(error).__name__
+    return f"{type(error).__name__}: {text}"[:200]

@@ -9,7 +9,7 @@ import ssl
 from time import perf_counter
 
 from dynogate.load.calls import FIRST_ID, Prepared
-from dynogate.load.engines.base import Engine
+from dynogate.load.engines.base import Engine, lost
 from dynogate.load.engines.http1 import (
     MAX_BODY,
     MAX_HEAD,
@@ -55,10 +55,20 @@ class FastEngine(Engine):
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._tls = target.tls_context()
+        self._address = target.address
         self._next_sweep = 0.0
 
     async def open(self) -> None:
-        """Nothing to do: connections are opened when they are needed."""
+        """Find the address that answers; connections are opened when they are needed."""
+        host, port = self._address
+        try:
+            probe, _ = await self._loop.create_connection(
+                asyncio.Protocol, host, port, ssl=self._tls
+            )
+        except (OSError, ssl.SSLError, UnicodeError):
+            return  # every call will say so
+        self._address = probe.get_extra_info("peername")[:2]
+        probe.abort()
 
     def send(self, index: int) -> None:
         """Over a free connection, or a new one."""
@@ -70,17 +80,21 @@ class FastEngine(Engine):
         self._opening[index] = self._loop.create_task(self._send_on_new(index))
 
     async def _send_on_new(self, index: int) -> None:
-        host, port = self._target.address
+        host, port = self._address
         try:
             _, connection = await self._loop.create_connection(
-                lambda: _Connection(self), host, port, ssl=self._tls
+                lambda: _Connection(self),
+                host,
+                port,
+                ssl=self._tls,
+                server_hostname=self._target.address[0] if self._tls else None,
             )
         except asyncio.CancelledError:
             self._opening.pop(index, None)
             raise
         except (OSError, ssl.SSLError, UnicodeError) as error:
             del self._opening[index]
-            self.finish(index, Verdict(Outcome.CONNECTION, told(error)))
+            self.finish(index, lost(error))
             return
         del self._opening[index]
         connection.send(index)
@@ -282,9 +296,3 @@ class _Connection(asyncio.Protocol):
         self.usable = False
         self._engine.connections.discard(self)
         self.transport.abort()
-
-
-def told(error: BaseException) -> str:
-    """A connection's failure in one line."""
-    text = str(error) or type(error).__name__
-    return f"{type(error).__name__}: {text}"[:200]

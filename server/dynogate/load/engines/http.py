@@ -6,12 +6,15 @@ import aiohttp
 from aiohttp import hdrs
 
 from dynogate.load.calls import FIRST_ID, Prepared
-from dynogate.load.engines.base import Engine
-from dynogate.load.engines.fast import IDLE_LIMIT, told
+from dynogate.load.engines.base import Engine, lost, told
+from dynogate.load.engines.fast import IDLE_LIMIT
 from dynogate.load.engines.http1 import MAX_BODY
 from dynogate.load.replies import Verdict, judge, retry_after
 from dynogate.load.samples import Outcome
 from dynogate.load.targets import Target
+
+_DIGITS = len(str(MAX_BODY))
+"""A length of fewer digits is within the limit."""
 
 
 def session_for(target: Target) -> aiohttp.ClientSession:
@@ -23,10 +26,12 @@ def session_for(target: Target) -> aiohttp.ClientSession:
         ),
         # aiohttp rounds longer timeouts up to whole seconds unless told not to.
         timeout=aiohttp.ClientTimeout(total=target.timeout, ceil_threshold=target.timeout + 1),
-        headers={"User-Agent": "dynogate-load", **target.headers},
+        headers={
+            "User-Agent": "dynogate-load",
+            "Accept-Encoding": "identity",
+            **target.headers,
+        },
         cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=("Accept-Encoding",),
     )
 
 
@@ -59,14 +64,19 @@ class HttpEngine(Engine):
             index = self.driver.ended(index, await self._call(index))
 
     async def _call(self, index: int) -> Verdict:
-        call = self._calls[self.driver.book.kind(index)]
+        calls = self._calls
+        call = calls[self.driver.book.kind(index) if len(calls) > 1 else 0]
         request_id = FIRST_ID + index
         try:
             async with self._session.post(
-                self._target.url, data=call.body(request_id), headers=call.headers
+                self._target.url,
+                data=call.body(request_id),
+                headers=call.headers,
+                allow_redirects=False,
             ) as response:
-                length = response.content_length
-                small = length is not None and length <= MAX_BODY
+                headers = response.headers
+                length = headers.get(hdrs.CONTENT_LENGTH, "")
+                small = 0 < len(length) < _DIGITS
                 body = await (response.read() if small else _read(response))
         except TimeoutError:
             return Verdict(Outcome.TIMEOUT, "no complete answer in time")
@@ -75,10 +85,9 @@ class HttpEngine(Engine):
         except aiohttp.ClientResponseError as error:
             return Verdict(Outcome.BAD_REPLY, f"not HTTP: {told(error)}")
         except (aiohttp.ClientError, OSError) as error:
-            return Verdict(Outcome.CONNECTION, told(error))
+            return lost(error)
         if body is None:
             return Verdict(Outcome.BAD_REPLY, f"a body of more than {MAX_BODY} bytes")
-        headers = response.headers
         events = headers.get(hdrs.CONTENT_TYPE, "").startswith("text/event-stream")
         verdict = judge(response.status, body, request_id, events=events)
         wait = headers.get(hdrs.RETRY_AFTER)
