@@ -163,7 +163,7 @@ def main(*, real: bool = False, repeat: int = 1, seed: int = 0, json: bool = Fal
         rows=[_row(server, each) for each, server in pairs[::repeat]],
         bars=[
             Bar.at_least(f"true knee inside, of {len(pairs)}", inside, 0.9 * len(pairs)),
-            Bar.at_most("median width of the interval, share of the knee", median, 0.15),
+            Bar.at_most("median width of the interval, share of the knee", median, 0.2),
             Bar.at_most("95th percentile of it", wide, 0.3),
         ],
     )

@@ -131,6 +131,10 @@ async def not_found(body: bytes, _: Reader, writer: Writer) -> None:
     respond(writer, b"no such page", "404 Not Found", "text/plain")
 
 
+async def elsewhere(body: bytes, _: Reader, writer: Writer) -> None:
+    respond(writer, b"", "307 Temporary Redirect", location="http://169.254.169.254/")
+
+
 async def error_with_200(body: bytes, _: Reader, writer: Writer) -> None:
     answer = json.loads(result(body))
     del answer["result"]

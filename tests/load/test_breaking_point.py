@@ -65,6 +65,21 @@ def test_a_collapse_is_bounded_by_the_load() -> None:
     assert found.low > 150
 
 
+def test_repeats_that_agree_by_luck_are_not_taken_for_certainty() -> None:
+    """A step that scatters by 2 % cannot give a knee to the last digit."""
+
+    async def measure(load: float) -> Step:
+        goodput = min(load, 100.0)
+        error = 0.02 * goodput
+        return Step(load, load, goodput, 1.0, 0.01, 0.01, 0.01, 1.0, 100, goodput_error=error)
+
+    found = find(measure)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 97
+    assert found.high > 103
+
+
 def test_a_latency_limit_can_break_first() -> None:
     """The knee is where the rule breaks, and the report says which part of it."""
     found = find(answering(1000.0, p99_over=100.0))

@@ -43,6 +43,7 @@ async def at_rate(to: Target, engine: EngineName, rate: float, seconds: float, *
     [
         (servers.html, Outcome.BAD_REPLY, "not JSON"),
         (servers.not_found, Outcome.BAD_REPLY, "HTTP 404"),
+        (servers.elsewhere, Outcome.BAD_REPLY, "HTTP 307"),
         (servers.error_with_200, Outcome.RPC_ERROR, "error -32603"),
         (servers.tool_error, Outcome.TOOL_ERROR, "isError"),
         (servers.wrong_id, Outcome.BAD_REPLY, "id is not that"),

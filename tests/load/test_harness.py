@@ -42,7 +42,7 @@ async def test_two_processes_share_a_schedule(server: Served) -> None:
 async def test_a_stopped_harness_keeps_what_there_is(server: Served) -> None:
     """Workers bring home what they have."""
     async with Harness(target(server.url)) as harness:
-        asyncio.get_running_loop().call_later(1.5, harness.stop)
+        asyncio.get_running_loop().call_later(4, harness.stop)
         run = await harness.open_loop(schedules.constant(50, 60), 60)
         assert harness.stopped
     assert 1 < len(run.samples) < 600

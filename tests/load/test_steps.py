@@ -51,6 +51,15 @@ def test_nothing_at_all_breaks_every_rule() -> None:
     assert not Rule().holds(Step.of(run(np.zeros(0)), 10))
 
 
+def test_a_rate_that_scatters_has_an_error() -> None:
+    """About that of the mean of as many service times; an even rate has none."""
+    assert Step.of(run(np.arange(200) / 10), 10).goodput_error == pytest.approx(0, abs=1e-9)
+    services = np.random.default_rng(1).normal(0.2, 0.02, 2000)
+    told = Step.of(run(np.cumsum(services)), 10)
+    assert told.goodput_error == pytest.approx(5 * 0.1 / np.sqrt(2000), rel=0.6)
+    assert Step.of(run(np.ones(200)), 10).goodput_error == 0
+
+
 def test_one_answer_has_a_rate_over_the_whole_time() -> None:
     """A single end makes no rate of its own."""
     assert Step.of(run(np.array([0.05])), 10).goodput == pytest.approx(10)

@@ -50,6 +50,7 @@ def test_what_a_connection_needs() -> None:
         ("http://host:0", "no URL"),
         ("http://[::1", "no URL"),
         ("", "no URL"),
+        ("http://me:secret@host", "use a header"),
     ],
 )
 def test_what_is_no_url(url: str, why: str) -> None:

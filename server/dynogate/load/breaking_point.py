@@ -202,10 +202,15 @@ class _Hunt:
 
 
 def _interval(edges: Sequence[Edge]) -> tuple[float, float, float]:
-    """Lower end, knee, upper end: Student's interval around both sides of the bracket."""
+    """Lower end, knee, upper end: Student's interval around both sides of the bracket.
+
+    Three repeats may agree by luck: they are not taken to scatter less than the rates within a
+    step say that they must.
+    """
     lows, highs = np.array([e.low for e in edges]), np.array([e.high for e in edges])
+    within = math.sqrt(float(np.mean([edge.held.goodput_error**2 for edge in edges])))
     reach = float(stdtrit(len(edges) - 1, 0.5 + CONFIDENCE / 2)) / math.sqrt(len(edges))
-    low = float(lows.mean() - reach * lows.std(ddof=1))
-    high = float(highs.mean() + reach * highs.std(ddof=1))
+    low = float(lows.mean()) - reach * max(float(lows.std(ddof=1)), within)
+    high = float(highs.mean()) + reach * max(float(highs.std(ddof=1)), within)
     knee = float((lows.mean() + highs.mean()) / 2)
     return max(low, 0.0), knee, high

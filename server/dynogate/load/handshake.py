@@ -124,7 +124,9 @@ async def start_session(session: aiohttp.ClientSession, target: Target) -> tuple
     if result is not None:
         note = prepare_method("notifications/initialized", {}, "mcp", era, mcp_session)
         body = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
-        async with session.post(target.url, data=body, headers=note.headers) as response:
+        async with session.post(
+            target.url, data=body, headers=note.headers, allow_redirects=False
+        ) as response:
             await response.read()
     return era, mcp_session
 
@@ -160,7 +162,7 @@ async def _post(
     session: aiohttp.ClientSession, target: Target, request: Prepared
 ) -> tuple[Mapping[str, str], dict[str, Any]]:
     async with session.post(
-        target.url, data=request.body(FIRST_ID), headers=request.headers
+        target.url, data=request.body(FIRST_ID), headers=request.headers, allow_redirects=False
     ) as response:
         try:
             body = await response.read()
@@ -171,7 +173,7 @@ async def _post(
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
-    async with session.get(url) as response:
+    async with session.get(url, allow_redirects=False) as response:
         return _decoded(await response.read())
 
 

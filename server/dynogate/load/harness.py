@@ -151,7 +151,8 @@ class Harness:
         Args:
             users: how many.
             duration: seconds after which nobody calls again.
-            calls: calls after which nobody calls again; one of the two is needed.
+            calls: calls after which nobody calls again; one of the two is needed. No run makes
+                more than ``schedules.MAX_CALLS``.
         """
         _check_closed(users, duration, calls)
         rate = users / max(self.meeting.round_trip, 1e-4)
@@ -178,7 +179,7 @@ class Harness:
             engine=choose_engine(self._target, options.engine, rate),
             duration=duration,
             users=users,
-            max_calls=calls,
+            max_calls=calls or MAX_CALLS,
             max_in_flight=options.max_in_flight,
             connections=options.connections,
         )

@@ -87,25 +87,26 @@ class Observer:
         self._process = _process(pid)
         self._looks: list[_Look] = []
         self._has_metrics = True
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None]
+        self._over: asyncio.Future[None]
 
     async def __aenter__(self) -> "Observer":
+        self._over = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        self._over.set_result(None)
+        await self._task
 
     async def _watch(self) -> None:
         limited = Target(self._target.base, "rpc", self._target.headers, INTERVAL)
         async with session_for(limited) as session:
-            while True:
+            while not self._over.done():
                 look = await self._look(session)
                 self._looks.append(look)
-                await asyncio.sleep(max(look.at + INTERVAL - perf_counter(), INTERVAL / 2))
+                pause = max(look.at + INTERVAL - perf_counter(), INTERVAL / 2)
+                await asyncio.wait([self._over], timeout=pause)
 
     async def _look(self, session: aiohttp.ClientSession) -> _Look:
         now = perf_counter()
@@ -124,8 +125,9 @@ class Observer:
         )
 
     async def _metrics(self, session: aiohttp.ClientSession) -> Mapping[str, float]:
+        url = f"{self._target.base}/metrics"
         try:
-            async with session.get(f"{self._target.base}/metrics") as response:
+            async with session.get(url, allow_redirects=False) as response:
                 if response.status != 200:
                     self._has_metrics = response.status in {429, 503}
                     return {}

@@ -26,6 +26,7 @@ class Step:
         concurrency: calls in flight on average (Little's law: goodput times mean response time).
         calls: how many were made.
         open_loop: whether the schedule, not the server, decided when calls were sent.
+        goodput_error: standard error of ``goodput``, from how it scattered within the step.
     """
 
     load: float
@@ -38,12 +39,14 @@ class Step:
     concurrency: float
     calls: int
     open_loop: bool = True
+    goodput_error: float = 0.0
 
     @classmethod
     def of(cls, samples: Samples, load: float) -> "Step":
         """The figures of one step's samples; shares and rates are 0 where nothing succeeded."""
         times = samples.response_percentiles()
-        goodput = _rate(samples.finished[samples.is_one_of(Outcome.OK)], samples.goodput)
+        ends = samples.finished[samples.is_one_of(Outcome.OK)]
+        goodput = _rate(ends, samples.goodput)
         succeeded = samples.success_rate
         return cls(
             load=load,
@@ -56,6 +59,7 @@ class Step:
             concurrency=goodput * times.mean if goodput else 0.0,
             calls=len(samples),
             open_loop=samples.loop == "open",
+            goodput_error=_error_of_rate(ends),
         )
 
 
@@ -70,6 +74,19 @@ def _rate(times: NDArray[np.float64], otherwise: float) -> float:
     if times.size < 2 or times.max() == times.min():
         return otherwise if times.size else 0.0
     return float((times.size - 1) / (times.max() - times.min()))
+
+
+def _error_of_rate(times: NDArray[np.float64]) -> float:
+    """Standard error of ``_rate``: how long ten stretches of as many events each took."""
+    stretches = 10
+    if times.size <= 2 * stretches:
+        return 0.0
+    edges = np.linspace(0, times.size - 1, stretches + 1).astype(int)
+    lengths = np.diff(np.sort(times)[edges]) / np.diff(edges)
+    mean = float(lengths.mean())
+    if mean == 0:
+        return 0.0
+    return float(lengths.std(ddof=1)) / math.sqrt(stretches) / mean**2
 
 
 @dataclass(frozen=True, slots=True)

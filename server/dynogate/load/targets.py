@@ -36,7 +36,7 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def host(self) -> str:
         """Host and port, as the Host header has it."""
-        return urlsplit(self.url).netloc.rpartition("@")[2]
+        return urlsplit(self.url).netloc
 
     @property
     def address(self) -> tuple[str, int]:
@@ -120,6 +120,8 @@ def _split(url: str) -> SplitResult:
         raise ConfigurationError(f"{url!r} is no URL: {error}") from error
     if parts.scheme not in _SCHEMES or not parts.hostname or port == 0:
         raise ConfigurationError(f"{url!r} is no URL of a server; try http://127.0.0.1:8000")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError("a URL with a password would end up in the report; use a header")
     return parts
 
 

@@ -16,6 +16,11 @@ PICTURES = Path(__file__).resolve().parents[3] / "build" / "load-report"
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 # What the page looks like once it is laid out; the report itself has no script.
 MEASURE = """<script>
+const meet = (a, b) => {
+  const [one, two] = [a.getBoundingClientRect(), b.getBoundingClientRect()];
+  return one.left < two.right && two.left < one.right
+    && one.top < two.bottom && two.top < one.bottom;
+};
 const charts = [...document.querySelectorAll("svg.chart")].map(chart => {
   const frame = chart.getBoundingClientRect();
   const inside = box => box.left >= frame.left - 1 && box.right <= frame.right + 1
@@ -25,6 +30,8 @@ const charts = [...document.querySelectorAll("svg.chart")].map(chart => {
     title: chart.getAttribute("aria-label"), width: frame.width, height: frame.height,
     lines: [...chart.querySelectorAll(":scope > .line")].map(line => line.getTotalLength()),
     texts: [...chart.querySelectorAll("text")].map(text => text.textContent),
+    overlapping: [...chart.querySelectorAll(".note")].filter((note, at, all) =>
+      all.slice(0, at).some(other => meet(note, other))).map(note => note.textContent),
     outside: shown.filter(each => !inside(each.getBoundingClientRect())).map(e => e.outerHTML),
     colours: new Set([...chart.querySelectorAll(".line")].map(
       line => getComputedStyle(line).stroke + getComputedStyle(line).strokeDasharray)).size,
@@ -87,9 +94,24 @@ def test_a_browser_draws_every_plot(full: Report, tmp_path: Path) -> None:
         assert chart["width"] > 400
         assert chart["height"] > 200
         assert chart["outside"] == []
+        assert chart["overlapping"] == []
         assert min(chart["lines"]) > 100
     assert any("breaking point" in text for text in charts[0]["texts"])
     assert charts[2]["colours"] == 3
+
+
+@pytest.mark.parametrize("limit", [0.02, 0.1, 1.0, 4.0, 8.0])
+def test_names_of_limits_do_not_cover_each_other(limit: float, tmp_path: Path) -> None:
+    """Wherever the limit of the p99 lies."""
+    run = ramp_up()
+    assert run.breaking_point is not None
+    rule = run.breaking_point.rule.model_copy(update={"max_p99": limit})
+    found = run.breaking_point.model_copy(update={"rule": rule})
+    page = report_html(report(run.model_copy(update={"breaking_point": found})))
+    charts = measured(page, tmp_path)["charts"]
+    assert isinstance(charts, list)
+    assert [chart["overlapping"] for chart in charts] == [[], []]
+    assert [chart["outside"] for chart in charts] == [[], []]
 
 
 def test_the_page_fits_a_narrow_window(full: Report, tmp_path: Path) -> None:

@@ -23,9 +23,7 @@ def failed() -> Run:
 def test_the_verdict_comes_first_and_everything_else_follows() -> None:
     """Figures, steps, findings."""
     text = printed(report(sustained(), ramp_up()))
-    assert text.startswith(
-        "HELD  The generator did what it was asked; all 4 limits kept. But memory"
-    )
+    assert text.startswith("HELD  The generator did what it was asked; all 4 limits were kept. But")
     for part in (
         "ramp-up: open loop, 19 steps",
         "sustained: open loop, 600 s",
@@ -67,5 +65,7 @@ def test_an_invalid_run_says_that_no_figure_counts() -> None:
 def test_a_run_without_limits_says_so() -> None:
     """Held is not much where nothing was asked."""
     assert "no limit was asked for" in summary(report(ramp_up()))
+    one = ramp_up().model_copy(update={"thresholds": sustained().thresholds[:1]})
+    assert "the limit was kept" in summary(report(one))
     lost = report(ramp_up()).model_copy(update={"verdict": "failed"})
     assert summary(lost) == "The run failed."

@@ -51,6 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return _die(error.message, FAILED)
     except OSError as error:
         return _die(str(error), USAGE)
+    except KeyboardInterrupt:
+        return _die("stopped before anything was measured", FAILED)
 
 
 def _die(message: str, status: int) -> int:

@@ -69,7 +69,10 @@ class HttpEngine(Engine):
         request_id = FIRST_ID + index
         try:
             async with self._session.post(
-                self._target.url, data=call.body(request_id), headers=call.headers
+                self._target.url,
+                data=call.body(request_id),
+                headers=call.headers,
+                allow_redirects=False,
             ) as response:
                 headers = response.headers
                 length = headers.get(hdrs.CONTENT_LENGTH, "")

@@ -97,6 +97,7 @@ class StepReport(Model):
     load: float = Field(description="Calls a second (open loop), or callers (closed).")
     offered: float | None
     goodput: float | None
+    goodput_error: float | None = Field(description="Its standard error within the step.")
     success_rate: float
     p50: float | None
     p95: float | None

@@ -23,8 +23,9 @@ class Plot:
 
 def plots(run: Run) -> tuple[Plot, ...]:
     """Every plot that the run has the figures for."""
-    # The windows of a ramp-up are those of one step.
-    return (*(_of_steps(run) if run.steps else _over_time(run)), *_of_server(run))
+    if run.steps:
+        return tuple(_of_steps(run))  # what else a ramp-up has is of one step of many
+    return (*_over_time(run), *_of_server(run))
 
 
 def _of_steps(run: Run) -> Iterator[Plot]:

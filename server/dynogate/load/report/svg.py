@@ -121,11 +121,12 @@ class Chart:
             self._legend.append((shape(13, 0, style), label))
 
     def across(self, value: float, label: str) -> None:
-        """A limit: a level line with its name on it."""
+        """A limit: a level line with its name on it, or below it where the top has other names."""
         y = self._y(value)
+        name = y - 5 if y > TOP + 36 else max(y + 15, TOP + 32)
         self._layers.append(
             f'<path class="limit" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
-            f'<text class="note" x="{LEFT + 6}" y="{y - 5:.1f}">{escape(label)}</text>'
+            f'<text class="note" x="{LEFT + 6}" y="{name:.1f}">{escape(label)}</text>'
         )
 
     def upright(self, value: float, low: float, high: float, label: str) -> None:

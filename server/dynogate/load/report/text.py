@@ -23,7 +23,9 @@ def summary(report: Report) -> str:
     if report.verdict == "failed":
         return f"Not kept: {'; '.join(broken)}." if broken else "The run failed."
     asked = sum(len(run.thresholds) for run in runs)
-    kept = f"all {asked} limits kept" if asked else "no limit was asked for"
+    kept = "no limit was asked for"
+    if asked:
+        kept = "the limit was kept" if asked == 1 else f"all {asked} limits were kept"
     drifts = [each for run in runs for each in run.drift if each.verdict == "growing"]
     but = "".join(f" But {each.quantity}: {each.text}." for each in drifts)
     return f"The generator did what it was asked; {kept}.{but}"
