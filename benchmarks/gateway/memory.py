@@ -6,11 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from benchmarks._report import Bar, Report
@@ -20,6 +21,7 @@ from benchmarks.gateway.messages import (
     WEBSOCKET,
     Headers,
     NotServed,
+    is_result,
     open_session,
     post,
     tried,
@@ -27,7 +29,6 @@ from benchmarks.gateway.messages import (
 from benchmarks.gateway.servers import Running
 from benchmarks.gateway.subjects import DYNOGATE
 
-CLIENTS = 1000
 HELD_LIMIT_MB, KEPT_LIMIT_MB = 60.0, 5.0
 _SETTLED_SEC = 3.0
 _AT_ONCE = 20  # of the clients that come
@@ -42,11 +43,11 @@ class Held:
     after: float
 
 
-def report() -> Report:
+def report(clients: int = 1000) -> Report:
     """Measure both kinds of clients, each with a gateway of its own."""
     kinds: dict[str, Callable[[Running], Held]] = {
-        f"{CLIENTS} WebSockets": _websockets,
-        f"{CLIENTS} sessions": _sessions,
+        f"{clients} WebSockets": partial(_websockets, clients),
+        f"{clients} sessions": partial(_sessions, clients),
     }
     rows: list[tuple[str, ...]] = []
     bars = []
@@ -75,15 +76,16 @@ def _with_gateway(measure: Callable[[Running], Held]) -> Held | None:
             server.stop()
 
 
-def _websockets(server: Running) -> Held:
+def _websockets(clients: int, server: Running) -> Held:
     """Connections that made one call each."""
     tried(server.url, WEBSOCKET, server.credentials, 1)
-    return asyncio.run(_hold_websockets(server))
+    return asyncio.run(_hold_websockets(clients, server))
 
 
-async def _hold_websockets(server: Running) -> Held:
+async def _hold_websockets(clients: int, server: Running) -> Held:
     before = await asyncio.to_thread(_settled_mb, server)
     gate = asyncio.Semaphore(_AT_ONCE)
+    sockets: list[ClientConnection] = []
     async with AsyncExitStack() as open_ones:
 
         async def come() -> None:
@@ -96,34 +98,45 @@ async def _hold_websockets(server: Running) -> Held:
                         compression=None,
                     )
                 )
-                await socket.send(WEBSOCKET.body, text=True)
-                await socket.recv()
+                await call(socket)
+                sockets.append(socket)
+
+        async def call(socket: ClientConnection) -> None:
+            await socket.send(WEBSOCKET.body, text=True)
+            if not is_result(str(await socket.recv()).encode()):
+                raise RuntimeError("a call over a WebSocket failed")
 
         try:
-            await asyncio.gather(*(come() for _ in range(CLIENTS)))
+            await asyncio.gather(*(come() for _ in range(clients)))
         except InvalidStatus as error:
             raise RuntimeError(f"a WebSocket was refused: {error}") from None
         during = await asyncio.to_thread(_settled_mb, server)
+        for socket in sockets:  # they were really there all the time
+            await call(socket)
     return Held(before, during, await asyncio.to_thread(_settled_mb, server))
 
 
-def _sessions(server: Running) -> Held:
+def _sessions(clients: int, server: Running) -> Held:
     """Sessions that made one call each, then ended by DELETE."""
     headers = {**MCP_2025.headers, **server.credentials}
     tried(server.url, MCP_2025, server.credentials, 1)
 
     def come(_: int) -> Headers:
         ours = {**headers, **open_session(server.url, MCP_2025.path, headers)}
-        post(server.url, MCP_2025.path, ours, MCP_2025.body)
+        call(ours)
         return ours
+
+    def call(ours: Headers) -> None:
+        post(server.url, MCP_2025.path, ours, MCP_2025.body)
 
     def leave(ours: Headers) -> None:
         post(server.url, MCP_2025.path, ours, b"", method="DELETE")
 
     before = _settled_mb(server)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        sessions = list(pool.map(come, range(CLIENTS)))
+        sessions = list(pool.map(come, range(clients)))
         during = _settled_mb(server)
+        list(pool.map(call, sessions))  # they were really there all the time
         list(pool.map(leave, sessions))
     return Held(before, during, _settled_mb(server))
 

@@ -1,7 +1,8 @@
 """The wired parts of one gateway process, and the one way from any transport to a tool."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -64,15 +65,15 @@ class Gateway:
     traces: "Traces | None" = None
     started: float = field(default_factory=time.monotonic)
 
-    async def identify(self, scope: Mapping[str, Any]) -> Caller:
+    def identify(self, scope: Mapping[str, Any]) -> Coroutine[Any, Any, Caller]:
         """Who sent a request with this ASGI scope; every transport asks this first.
 
         Raises:
             DynogateError: the request may not come in.
         """
-        return await self.guards.identify(scope)
+        return self.guards.enter(scope)
 
-    async def call(
+    def call(
         self,
         tool: Tool,
         arguments: bytes,
@@ -85,7 +86,7 @@ class Gateway:
         deferral: Deferral | None = None,
         version: str | None = None,
         parent: Mapping[str, str] | None = None,
-    ) -> bytes:
+    ) -> Coroutine[Any, Any, bytes]:
         """Run ``tool`` for ``caller``: the one way to a tool, from every transport.
 
         Args:
@@ -108,9 +109,9 @@ class Gateway:
             client_id=client_id,
         )
         if self.traces is None:
-            return await called
-        with self.traces.call(tool.name, transport, parent or {}, version):
-            return await called
+            return called
+        span = self.traces.call(tool.name, transport, parent or {}, version)
+        return _within(span, called)
 
     def context(
         self,
@@ -132,3 +133,8 @@ class Gateway:
             client=client,
             deferral=deferral,
         )
+
+
+async def _within(span: AbstractContextManager[None], called: Awaitable[bytes]) -> bytes:
+    with span:
+        return await called

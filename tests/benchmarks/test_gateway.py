@@ -1,14 +1,17 @@
 """The benchmark of one call: what it sends, how it counts and judges."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from benchmarks.gateway import messages
+from benchmarks._report import Bar, Report
+from benchmarks.gateway import memory, messages
 from benchmarks.gateway.apps import raw
 from benchmarks.gateway.load import CONNECTIONS, Sample, measure
 from benchmarks.gateway.messages import Call
+from benchmarks.gateway.page import page
 from benchmarks.gateway.run import bar, ratio
 from benchmarks.gateway.servers import Running, Server
 from benchmarks.gateway.subjects import DYNOGATE, LIMITS, SUBJECTS, Limit
@@ -22,9 +25,14 @@ def dynogate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     server.stop()
 
 
-def test_a_call_is_measured(dynogate: Running) -> None:
+@pytest.mark.parametrize(
+    "protocol",
+    [messages.RPC, messages.MCP_MODERN, messages.MCP_2025, messages.WEBSOCKET],
+    ids=["rpc", "modern", "2025", "websocket"],
+)
+def test_a_call_is_measured(dynogate: Running, protocol: messages.Protocol) -> None:
     """CPU time and rate of a real gateway are positive, and one core can do no more than it has."""
-    calls = messages.tried(dynogate.url, messages.RPC, dynogate.credentials, CONNECTIONS)
+    calls = messages.tried(dynogate.url, protocol, dynogate.credentials, CONNECTIONS)
     sample = measure(dynogate.url, calls, dynogate.pid, seconds=0.2)
     assert sample.cpu_us > 0
     assert sample.rate > 0
@@ -83,6 +91,24 @@ def test_what_was_not_measured_does_not_pass() -> None:
     judged = bar(Limit("ours", "theirs", 2.0), {"theirs": [Sample(1, 1)]})
     assert judged.measured is None
     assert not judged.passed
+
+
+@pytest.mark.slow
+def test_idle_clients_are_held_and_let_go() -> None:
+    """WebSockets and sessions, each of which makes a call at the beginning and at the end."""
+    report = memory.report(clients=3)
+    assert [row[0] for row in report.rows] == ["3 WebSockets", "3 sessions"]
+    assert all(bar.measured is not None for bar in report.bars)
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    """Every row and every bar, and when it was."""
+    bars = [Bar.at_most("rpc: CPU", 2.0, 2.5), Bar.at_most("modern: CPU", None, 2.5)]
+    text = page(Report("One call", ("subject", "CPU"), [("rpc", "40.0")], bars, "2 cores"))
+    assert "| `rpc` | 40.0 |" in text
+    assert "| rpc: CPU | 2 | at most 2.5 |" in text
+    assert "| modern: CPU | unknown | at most 2.5 |" in text
+    assert f"{datetime.now(UTC):%Y-%m}" in text
 
 
 def test_limits_name_subjects() -> None:

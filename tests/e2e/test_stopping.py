@@ -1,8 +1,10 @@
+import contextlib
 import signal
 import time
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.e2e.stopping import run
@@ -31,8 +33,8 @@ def test_streams_end_with_their_last_word(tmp_path: Path) -> None:
         session, alone = SessionSpeaker(f"{live.url}/mcp"), Speaker(f"{live.url}/mcp")
         session.initialize()
         with (
-            closing(session.client),
-            closing(alone.client),
+            contextlib.closing(session.client),
+            contextlib.closing(alone.client),
             session.stream() as (_, general),
             alone.listening("subscriptions/listen", {"notifications": {}}) as subscription,
             session.stream(call) as (_, calling),
@@ -48,3 +50,32 @@ def test_streams_end_with_their_last_word(tmp_path: Path) -> None:
             list(calling)
         assert live.process.wait(20) == 0
         assert time.monotonic() - began < 8
+
+
+def test_what_takes_longer_than_the_grace_is_cancelled_and_told(tmp_path: Path) -> None:
+    """Its client gets an answer, not a broken connection."""
+    env = {"DYNOGATE_TOOLSETS": "tests.toolset:toolset", "DYNOGATE_SHUTDOWN_GRACE_SEC": "0.5"}
+    with as_process(tmp_path, env=env) as live, ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(live.call, "wait", seconds=60)
+        until(lambda: live.get("/status").json()["jobs"]["running"] == 1, "the job to run")
+        assert live.process is not None
+        live.process.send_signal(signal.SIGTERM)
+        assert answer.result(20)["id"] == 1  # what the tool has to say of it
+        assert live.process.wait(20) == 0
+
+
+def test_an_interrupt_does_not_wait_for_the_grace(tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C twice wants it to end."""
+    env = {"DYNOGATE_TOOLSETS": "tests.toolset:toolset", "DYNOGATE_SHUTDOWN_GRACE_SEC": "60"}
+    with as_process(tmp_path, env=env) as live, ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(live.call, "wait", seconds=60)
+        until(lambda: live.get("/status").json()["jobs"]["running"] == 1, "the job to run")
+        assert live.process is not None
+        began = time.monotonic()
+        for _ in range(3):
+            live.process.send_signal(signal.SIGINT)
+            time.sleep(0.3)  # signals that come at once are one
+        live.process.wait(40)
+        assert time.monotonic() - began < 30
+        with contextlib.suppress(httpx2.TransportError):
+            assert answer.result(20)["error"]["code"] == 1499

@@ -1,7 +1,9 @@
 """What every request passes, whatever it asks for."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import httpx2
 import pytest
@@ -150,3 +152,52 @@ def test_a_sample_of_the_access_log_has_every_server_error(drain: Drain, metrics
         for path in ("/call", "/fail", "/call"):
             post(live, path)
     assert [line["status"] for line in logged if line["event"] == "request"] == [500]
+
+
+async def test_what_is_cancelled_is_answered(drain: Drain, metrics: Metrics) -> None:
+    """The server cancels what it cannot wait for any longer; that is no fault of the gateway."""
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request"}
+
+    async def wait(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Event().wait()
+
+    scope = {"type": "http", "path": "/call", "headers": []}
+    reception = Reception(drain, metrics, WAYS)
+    serving = asyncio.ensure_future(reception.receive(wait, scope, receive, send))
+    await asyncio.sleep(0)
+    serving.cancel()
+    await serving
+    assert sent[0]["status"] == 499
+    assert drain.under_way == 0
+
+
+async def test_a_websocket_is_refused_as_a_request_is(drain: Drain, metrics: Metrics) -> None:
+    """With the error in the body, before it is opened; one that is closed unopened counts 403."""
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.close"})
+
+    scope = {"type": "websocket", "path": "/ws", "headers": []}
+    reception = Reception(drain, metrics, WAYS)
+    await reception.receive(refuse, scope, receive, send)
+    drain.begin()
+    await reception.receive(refuse, scope, receive, send)
+    assert sent[1]["type"] == "websocket.http.response.start"
+    assert json.loads(sent[2]["body"])["error"]["code"] == 1503
+    assert counted(metrics) == {
+        'dynogate_http_requests_total{status="403",transport="ws"} 1.0',
+        'dynogate_http_requests_total{status="503",transport="ws"} 1.0',
+    }

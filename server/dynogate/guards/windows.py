@@ -77,19 +77,21 @@ class Window:
         first: where the slots begin that it may lie in.
     """
 
-    __slots__ = ("_at", "_cells", "_windows", "first", "rate", "tag")
+    __slots__ = ("_amount", "_at", "_cells", "_seconds", "_windows", "first", "rate", "tag")
 
     def __init__(self, windows: Windows, rate: Rate, tag: float, first: int) -> None:
         self.rate = rate
         self.tag = tag
         self.first = first
+        self._amount = rate.amount
+        self._seconds = rate.seconds
         self._windows = windows
         self._cells = windows.cells
         self._at = first
 
     def has_room(self, now: float) -> bool:
         """Whether one more call at ``now`` (``time.monotonic()``) stays within the rate."""
-        seconds, cells, at = self.rate.seconds, self._cells, self._at
+        seconds, cells, at = self._seconds, self._cells, self._at
         number = now // seconds
         if cells[at] != self.tag:
             at = self._at = self._windows.place(self, number)
@@ -98,8 +100,11 @@ class Window:
             cells[at + 3] = cells[at + 2] if behind == 1.0 else 0.0
             cells[at + 2] = 0.0
             cells[at + 1] = number
+        current, before = cells[at + 2] + 1.0, cells[at + 3]
+        if current + before <= self._amount:
+            return True
         left = 1.0 - (now / seconds - number)  # of the window before, still within reach
-        return int(cells[at + 3] * left) + cells[at + 2] + 1.0 <= self.rate.amount
+        return int(before * left) + current <= self._amount
 
     def count(self) -> None:
         """Count one call, right after :meth:`has_room`."""

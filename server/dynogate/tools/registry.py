@@ -80,14 +80,14 @@ class Tool:
         """Whether a call takes a share of the machine, and is limited as such calls are."""
         return self.long_running or self.scope == "tools:execute"
 
-    async def call(self, arguments: bytes, context: ToolContext) -> ToolOutput:
+    def call(self, arguments: bytes, context: ToolContext) -> Awaitable[ToolOutput]:
         """Validate ``arguments`` (a JSON object) and run the tool.
 
         Raises:
             InvalidParams: an argument is missing, unknown or of the wrong type.
             DynogateError: what the tool itself raises.
         """
-        return await self.handler(context, **vars(self.read_arguments(arguments)))
+        return self.handler(context, **vars(self.read_arguments(arguments)))
 
     def read_arguments(self, arguments: bytes) -> Arguments:
         """The validated arguments.

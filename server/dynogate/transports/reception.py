@@ -1,5 +1,6 @@
 """What every request passes on its way in and out: its id, the drain, the count and the log."""
 
+import asyncio
 import itertools
 import os
 import re
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive, Scope
 
-from dynogate.errors import DynogateError, InternalError
+from dynogate.errors import DynogateError, InternalError, ToolCancelled
 from dynogate.guards.drain import Drain
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.logs import get_logger, request_id
@@ -124,6 +125,10 @@ class Reception:
                     self._drain.leave()
         except DynogateError as error:
             await self._refuse(scope, visit, error)
+        except asyncio.CancelledError:
+            if visit.status is not None:
+                raise
+            await self._refuse(scope, visit, ToolCancelled("cancelled: the gateway was stopped"))
         except Exception:
             if visit.status is not None:
                 raise  # the server can but cut the connection
