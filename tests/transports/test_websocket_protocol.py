@@ -117,9 +117,16 @@ def serving(limits: Limits) -> Iterator[tuple[App, Live]]:
 
 
 @pytest.fixture(scope="module")
-def patient() -> Iterator[tuple[App, Live]]:
+def shared() -> Iterator[tuple[App, Live]]:
     with serving(PATIENT) as both:
         yield both
+
+
+@pytest.fixture
+def patient(shared: tuple[App, Live]) -> tuple[App, Live]:
+    app, _ = shared
+    until(lambda: app.open == 0, "the connections of other tests to end")
+    return shared
 
 
 @pytest.fixture
@@ -356,7 +363,6 @@ def test_who_goes_before_the_app_has_answered_is_told_to_it(patient: tuple[App, 
     """Nothing is left of the connection."""
     app, live = patient
     app.slow.clear()
-    before = app.open
     address = live.url.removeprefix("http://").split(":")
     with socket.create_connection((address[0], int(address[1]))) as leaving:
         leaving.sendall(handshake().replace(b"/ws", b"/slow"))
@@ -365,7 +371,7 @@ def test_who_goes_before_the_app_has_answered_is_told_to_it(patient: tuple[App, 
     app.slow.set()
     until(lambda: len(app.ends) > ends, "the end to be told")
     assert app.ends[-1] == frames.ABNORMAL
-    assert app.open == before
+    assert app.open == 0
 
 
 def test_a_flood_of_pings_is_answered_as_fast_as_it_is_read(patient: tuple[App, Live]) -> None:
