@@ -71,7 +71,7 @@ class Gateway:
         Raises:
             DynogateError: the request may not come in.
         """
-        return self.guards.identify(scope)
+        return self.guards.enter(scope)
 
     def call(
         self,

@@ -236,8 +236,8 @@ class Settings(BaseSettings):
     shed_lag_sec: float = Field(
         default=0.25,
         gt=0,
-        description="How late the event loop may be; while it is later, a growing part of all "
-        "calls gets 503.",
+        description="How long a call may wait for the event loop while that stays late (four times "
+        "as long in a burst); beyond it the call gets 503.",
     )
     shutdown_grace_sec: float = Field(
         default=10.0, ge=0, description="Time in-flight calls have to finish at shutdown."

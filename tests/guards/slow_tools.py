@@ -1,6 +1,7 @@
-"""A toolset with a quick tool that waits; loaded by tests through DYNOGATE_TOOLSETS."""
+"""Quick tools that are not quick; loaded by tests through DYNOGATE_TOOLSETS."""
 
 import asyncio
+import time
 
 from pydantic import BaseModel
 
@@ -23,4 +24,11 @@ class Rested(BaseModel):
 async def rest(ctx: ToolContext, *, seconds: float) -> Rested:
     """Wait without a job."""
     await asyncio.sleep(seconds)
+    return Rested()
+
+
+@toolset.tool(scope="tools:read", annotations=Annotations(read_only=True, idempotent=True))
+async def hold(ctx: ToolContext, *, seconds: float) -> Rested:
+    """Hold the event loop up, as no tool should."""
+    time.sleep(seconds)
     return Rested()

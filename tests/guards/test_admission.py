@@ -9,7 +9,6 @@ from dynogate.app import build_app
 from dynogate.errors import Busy, RateLimited, ToolTimedOut
 from dynogate.guards.adaptive import AdaptiveLimit
 from dynogate.guards.admission import Admission
-from dynogate.guards.shedding import Shedder
 from dynogate.settings import load_settings
 from tests.live import Live, in_process
 
@@ -20,14 +19,12 @@ def places(
     queued: int = 10,
     each: int | None = None,
     timeout_sec: float | None = None,
-    shedder: Shedder | None = None,
 ) -> Admission:
     return Admission(
         limit=None if limit is None else AdaptiveLimit(limit),
         max_queued=queued,
         each=each,
         timeout_sec=timeout_sec,
-        shedder=shedder or Shedder(1.0),
     )
 
 
@@ -185,20 +182,6 @@ async def test_a_caller_has_so_many_places_and_no_more() -> None:
     calls.go.set()
     assert await asyncio.gather(*tasks) == ["a", "b", "c"]
     assert await calls.start("e") == "e"
-
-
-async def test_a_late_process_refuses_calls() -> None:
-    """As many as the shedder says."""
-    shedder = Shedder(0.1)
-    for _ in range(20):
-        shedder.beat(1.0)
-    admission, refused = places(shedder=shedder), 0
-    for _ in range(10):
-        try:
-            await admission.run("tool", "alice", quick)
-        except Busy:
-            refused += 1
-    assert refused in (8, 9)
 
 
 @pytest.mark.parametrize(

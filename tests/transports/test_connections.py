@@ -4,6 +4,7 @@ import contextlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ CALL = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(HELLO), HELLO)
 
 @contextlib.contextmanager
 def gateway(data_dir: Path, **settings: Any) -> Iterator[Live]:
-    loaded = load_settings(data_dir=data_dir, toolsets="tests.toolset:toolset", **settings)
+    settings = {"toolsets": "tests.toolset:toolset", **settings}
+    loaded = load_settings(data_dir=data_dir, **settings)
     with in_process(build_app(loaded)) as live:
         yield live
 
@@ -229,6 +231,17 @@ def test_connections_leave_files_for_the_rest() -> None:
     assert told == "10 72\n"
 
 
+def test_a_long_first_message_does_not_count_as_a_head(live: Live) -> None:
+    """A client may send it right behind its upgrade, though it is left out (RFC 6455, 4.1)."""
+    upgrade = (
+        b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    )
+    with connect(live) as client:
+        client.sendall(upgrade + b"a" * 8000)
+        assert client.recv(4096).startswith(b"HTTP/1.1 101 ")
+
+
 def test_beyond_so_many_connections_the_oldest_idle_one_goes(tmp_path: Path) -> None:
     """So that nobody can keep others out by holding connections open."""
     with gateway(tmp_path, max_connections=3) as live:
@@ -238,6 +251,22 @@ def test_beyond_so_many_connections_the_oldest_idle_one_goes(tmp_path: Path) -> 
         assert read_all(silent[0]) == b""
         for client in silent:
             client.close()
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_waited_while_the_loop_was_held_up_is_refused(tmp_path: Path, strict: bool) -> None:
+    """Even on a connection that nobody had accepted; by the setting, and only then."""
+    with gateway(
+        tmp_path, toolsets="tests.guards.slow_tools:toolset", shed_lag_sec=0.05 if strict else 5.0
+    ) as live:
+        body = {"jsonrpc": "2.0", "id": 1, "method": "hold", "params": {"seconds": 1.5}}
+        holder = threading.Thread(target=live.post, args=(body,))
+        holder.start()
+        time.sleep(0.7)  # the loop cannot tell when it is held up
+        answer = live.post({**body, "params": {"seconds": 0}})
+        holder.join()
+        assert answer.status_code == (503 if strict else 200)
+        assert live.post({**body, "params": {"seconds": 0}}).status_code == 200
 
 
 def test_where_every_connection_is_busy_a_new_one_gets_503(tmp_path: Path) -> None:

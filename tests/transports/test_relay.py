@@ -3,6 +3,7 @@
 The two gateways here share a directory, a store and a process, so that it is known who gets what.
 """
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from dynogate.app import build_app
+from dynogate.errors import ConfigurationError
 from dynogate.settings import load_settings
+from dynogate.transports.relay import Relay
 from tests.live import Live, as_process, in_process, until
 from tests.mcp.speaker import SessionSpeaker, message, next_id, next_message
 from tests.toolset import cancelled
@@ -122,6 +125,21 @@ def test_a_process_that_ends_before_it_answers_has_no_session(
         finally:
             thread.join()
             (folder / "deadbeef").unlink()
+
+
+def test_a_path_that_no_socket_can_have_is_refused() -> None:
+    """At start-up, with the setting's name."""
+    with pytest.raises(ConfigurationError, match="DYNOGATE_RUN_DIR"):
+        Relay(Path("/" + "x" * 100), "deadbeef")
+
+
+async def test_a_socket_that_cannot_be_made_is_no_end(tmp_path: Path) -> None:
+    """This process serves on; only the others cannot reach its sessions."""
+
+    async def serve(*_: object) -> None:
+        raise AssertionError("nobody can call")
+
+    await asyncio.wait_for(Relay(tmp_path / "missing", "deadbeef").run(serve), 5)
 
 
 @pytest.mark.slow

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from dynogate.errors import Busy, RateLimited, ToolTimedOut
 from dynogate.guards.adaptive import AdaptiveLimit
 from dynogate.guards.deadline import rest
-from dynogate.guards.shedding import Shedder
 
 T = TypeVar("T")
 
@@ -35,7 +34,6 @@ class Admission:
         max_queued: how many may wait for a place.
         each: how many one caller may have under way; None for any number.
         timeout_sec: longest that a call may take; None for any time.
-        shedder: tells when calls are to be refused because the whole process is late.
 
     Attributes:
         under_way: how many calls have a place now.
@@ -48,14 +46,12 @@ class Admission:
         max_queued: int,
         each: int | None,
         timeout_sec: float | None,
-        shedder: Shedder,
     ) -> None:
         self.under_way = 0
         self._limit = limit
         self._max_queued = max_queued
         self._each = each
         self._timeout_sec = timeout_sec
-        self._shedder = shedder
         self._of_caller: dict[str, int] = {}
         self._queue: deque[asyncio.Future[None]] = deque()
         self._promised = 0
@@ -90,12 +86,6 @@ class Admission:
             RateLimited: the caller has all the places it may have.
             ToolTimedOut: it took too long.
         """
-        if self._shedder.part and self._shedder.sheds():
-            raise Busy(
-                "this gateway is overloaded: its event loop is late (DYNOGATE_SHED_LAG_SEC); "
-                f"{self._shedder.part:.0%} of calls are refused until it is not",
-                retry_after=_RETRY_SEC,
-            )
         if self._each is not None and self._of_caller.get(share, 0) >= self._each:
             raise _too_many_at_once(self._each)
         if self._limit is not None and self._is_full(self._limit):

@@ -1,6 +1,6 @@
 """The guards in their order, the same for every transport."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ from dynogate.guards.caller import RESOURCES, Caller
 from dynogate.guards.origin import OriginGuard
 from dynogate.guards.rate_limit import RateLimit
 from dynogate.guards.readiness import Check
-from dynogate.guards.shedding import Shedder
+from dynogate.guards.shedding import CAME_AT, Shedder
 from dynogate.guards.wishes import with_wishes
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.registry import Scope, Tool
@@ -40,14 +40,18 @@ class Guards:
 
     ::
 
-        identify   Host and Origin -> credential                       (a request, a WebSocket)
-        run        scope -> rate -> overload -> places -> deadline     (each call of a tool)
-        count      rate                                      (each other request of MCP)
+        enter      overload -> identify                        (a request, opening a WebSocket)
+        identify   Host and Origin -> credential
+        look       overload                                    (a message of a WebSocket)
+        run        scope -> rate -> places -> deadline         (a call of a tool)
+        count      rate                                        (another request of MCP)
+
+    What may wait for the loop is looked at for overload first: that costs least.
 
     Args:
         quick: what calls of quick tools pass.
         costly: what calls of tools that run programs pass.
-        shedder: decides when calls are refused because the process is late with everything.
+        shedder: refuses what waited for too long.
         metadata_url: where clients learn who issues tokens; None where nobody does.
         shared: what is to be closed in the end, where rates are counted over several machines.
     """
@@ -76,10 +80,33 @@ class Guards:
         metrics.follow(metrics.admitted, lambda: places.under_way + costly.admission.under_way)
         metrics.follow(metrics.admission_queued, lambda: places.queued)
         metrics.follow(metrics.admission_limit, lambda: places.limit)
-        metrics.follow(metrics.shed_part, lambda: shedder.part)
+        metrics.follow(metrics.late, lambda: shedder.is_late)
+
+    def enter(self, scope: Mapping[str, Any]) -> Coroutine[Any, Any, Caller]:
+        """Who sent a request with this ASGI scope, if it is not too late to serve it.
+
+        Raises:
+            DynogateError: the first guard's that does not let it in.
+        """
+        came_at = scope.get(CAME_AT)
+        if came_at is not None:
+            self.look(came_at)
+        return self.identify(scope)
+
+    def look(self, came_at: float) -> None:
+        """See whether it is too late to serve what came at ``came_at`` (``time.monotonic()``).
+
+        Raises:
+            Busy: it is.
+        """
+        try:
+            self._shedder.check(came_at)
+        except Busy as error:
+            self._refused(error)
+            raise
 
     async def identify(self, scope: Mapping[str, Any]) -> Caller:
-        """Who sent a request with this ASGI scope: the way in.
+        """Who sent a request with this ASGI scope.
 
         Raises:
             DynogateError: the first guard's that does not let it in.

@@ -33,7 +33,6 @@ def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards
     """
     off = settings.rate_limit.strip().lower() == OFF
     shared = None if off else _shared_counts(settings, metrics)
-    shedder = Shedder(settings.shed_lag_sec)
     quick, costly = (None, None) if off else _rates(settings, shared)
     each = None if off else settings.max_concurrent_per_client
     return Guards(
@@ -46,15 +45,14 @@ def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards
                 max_queued=settings.max_queued_calls,
                 each=each,
                 timeout_sec=settings.call_timeout_sec,
-                shedder=shedder,
             ),
         ),
         costly=Lane(
             costly,
             # How many run is for the queue of jobs to decide, and how long for each job's limits.
-            Admission(limit=None, max_queued=0, each=each, timeout_sec=None, shedder=shedder),
+            Admission(limit=None, max_queued=0, each=each, timeout_sec=None),
         ),
-        shedder=shedder,
+        shedder=Shedder(settings.shed_lag_sec),
         metadata_url=settings.base_url + METADATA_PATH if settings.jwt_issuer else None,
         shared=shared,
         metrics=metrics,

@@ -1,44 +1,64 @@
-"""Letting go of calls while the process is too late with everything."""
+"""Letting go of calls that nobody came to in time."""
 
-_GIVE_UP_AT_MOST = 0.9
+import time
+
+from dynogate.errors import Busy
+
+CAME_AT = "dynogate.came_at"
+"""Where an ASGI scope says when its request had come (``time.monotonic()``)."""
+
+_BURST = 4.0  # times the target, while the process is not known to be late
 _BEATS_TO_ACT = 2
+_INTERVAL_SEC = 1.0
+_RETRY_SEC = 1.0
 
 
 class Shedder:
-    """Decides which part of the calls to refuse, from how late the event loop is.
+    """Refuses calls that have waited for the event loop for too long.
 
-    A late loop delays every call alike, so that a queue of them would only be late for longer. As
-    in CoDel (RFC 8289), one late moment is nothing; a loop that stays late is an overload. The part
-    to refuse grows while it lasts, and shrinks slowly when it is over.
+    When calls come faster than they can be served, each turn of the loop has more of them to see
+    to, and takes longer, so that ever more come meanwhile. Those at its end have waited for most of
+    a turn: refusing them costs nearly nothing, and bounds the turn. A burst may wait longer; once
+    the loop stays late (as in CoDel, RFC 8289: one late moment is nothing), nobody may.
 
     Args:
-        target_sec: how late the event loop may be.
-
-    Attributes:
-        part: which part of the calls is refused now, from 0 to 0.9.
+        target_sec: how long a call may wait while the loop stays late.
     """
 
     def __init__(self, target_sec: float) -> None:
-        self.part = 0.0
         self._target_sec = target_sec
         self._late_beats = 0
-        self._due = 0.0
+        self._late_from: float | None = None
+        self._late_at = 0.0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the loop stays late: at each look at it, or for each call that came of late."""
+        if self._late_beats >= _BEATS_TO_ACT:
+            return True
+        return self._late_from is not None and self._late_at - self._late_from > _INTERVAL_SEC
 
     def beat(self, lag_sec: float) -> None:
         """Learn how late the loop was, at a regular look at it."""
-        if lag_sec <= self._target_sec:
-            self._late_beats = 0
-            self.part = self.part * 0.8 if self.part > 0.05 else 0.0
-            return
-        self._late_beats += 1
-        if self._late_beats >= _BEATS_TO_ACT:
-            step = 0.1 * min(lag_sec / self._target_sec, 3.0)
-            self.part = min(self.part + step, _GIVE_UP_AT_MOST)
+        self._late_beats = self._late_beats + 1 if lag_sec > self._target_sec else 0
 
-    def sheds(self) -> bool:
-        """Whether the next call is one to refuse; evenly spread."""
-        self._due += self.part
-        if self._due < 1.0:
-            return False
-        self._due -= 1.0
-        return True
+    def check(self, came_at: float) -> None:
+        """Look at a call that came at ``came_at`` (``time.monotonic()``).
+
+        Raises:
+            Busy: it has waited for too long.
+        """
+        now = time.monotonic()
+        waited_sec = now - came_at
+        if waited_sec <= self._target_sec:
+            self._late_from = None
+            return
+        if self._late_from is None or now - self._late_at > _INTERVAL_SEC:
+            self._late_from = now
+        self._late_at = now
+        if self.is_late or waited_sec > _BURST * self._target_sec:
+            raise Busy(
+                f"this gateway is overloaded: nobody came to this call for {waited_sec:.2f} s "
+                "(DYNOGATE_SHED_LAG_SEC); try again later",
+                retry_after=_RETRY_SEC,
+            )

@@ -11,7 +11,7 @@ from dynogate.gateway import Gateway
 from dynogate.mcp import resources, tasks
 from dynogate.mcp.exchange import Request, read_params
 from dynogate.mcp.method import Method, Whole
-from dynogate.mcp.session import Session
+from dynogate.mcp.session import MAX_URI, Session
 from dynogate.store.tasks import TaskRow
 from dynogate.tools.changes import Change, ListChanged, ListName
 from dynogate.wire.mcp import SUBSCRIPTION_ID, encode
@@ -101,7 +101,9 @@ def _honoured(gateway: Gateway, asked: _Filter) -> _Filter:
         prompts_list_changed=asked.prompts_list_changed and bool(registry.prompts),
         resources_list_changed=asked.resources_list_changed and bool(registry.resources),
         resource_subscriptions=[
-            uri for uri in asked.resource_subscriptions if resources.look_up(gateway, uri)
+            uri
+            for uri in asked.resource_subscriptions
+            if len(uri) <= MAX_URI and resources.look_up(gateway, uri)
         ],
     )
 

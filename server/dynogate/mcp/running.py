@@ -43,16 +43,12 @@ class Running:
         task.add_done_callback(lambda done: self._forget(key, done))
 
     def answered(self, request_id: Raw) -> None:
-        """Let the client use the id again: the answer is about to be sent."""
+        """Let the client use the id again, and cancel nothing more: the answer is to be sent."""
         self._tasks.pop(read_id(request_id), None)
 
     def _forget(self, key: object, task: asyncio.Task[object]) -> None:
         if self._tasks.get(key) is task:
             del self._tasks[key]
-
-    def drop(self, request_id: Raw) -> None:
-        """It cannot be cancelled any more."""
-        self._tasks.pop(read_id(request_id), None)
 
     def cancel(self, message: Message) -> None:
         """Do what ``notifications/cancelled`` says; one that names no running request is ignored.

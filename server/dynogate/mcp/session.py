@@ -14,7 +14,8 @@ from dynogate.wire.mcp import LEGACY, LogLevel, Reply
 _MAX_RUNNING = 64
 _MAX_ASKED = 16
 _MAX_WATCHED = 256
-_MAX_URI = 2048
+MAX_URI = 2048
+"""Characters of the URI of a resource that is watched."""
 
 
 class Session:
@@ -23,7 +24,7 @@ class Session:
     Attributes:
         version: the protocol version that was agreed on.
         capabilities: what the client said it can do (``elicitation``, ``roots``, ``sampling``).
-        log_level: least severity it wants to be told.
+        log_level: least severity it wants to be told; None for nothing, until it says so.
         watched: URIs of the resources whose updates it wants to be told.
         running: its requests that are being served.
     """
@@ -33,7 +34,7 @@ class Session:
     def __init__(self) -> None:
         self.version = LEGACY[0]
         self.capabilities: Mapping[str, object] = {}
-        self.log_level: LogLevel = "info"
+        self.log_level: LogLevel | None = None
         self.watched: set[str] = set()
         self.running = Running(_MAX_RUNNING)
         self._asked: dict[str, asyncio.Future[Reply]] = {}
@@ -46,8 +47,8 @@ class Session:
             InvalidParams: the URI is too long.
             Busy: it watches as many as it may.
         """
-        if len(uri) > _MAX_URI:
-            raise InvalidParams(f"a URI has at most {_MAX_URI} characters here")
+        if len(uri) > MAX_URI:
+            raise InvalidParams(f"a URI has at most {MAX_URI} characters here")
         if len(self.watched) >= _MAX_WATCHED and uri not in self.watched:
             raise Busy(f"{_MAX_WATCHED} resources are watched; unsubscribe first", retry_after=1.0)
         self.watched.add(uri)

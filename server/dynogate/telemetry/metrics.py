@@ -228,10 +228,9 @@ class Metrics:
         self.admission_limit = self._gauge(
             "dynogate_admission_limit", "Calls of quick tools that would be let in at once."
         )
-        self.shed_part = self._gauge(
-            "dynogate_shed_part",
-            "Part of the calls that is refused because the event loop is late, 0 to 0.9; summed "
-            "over the server processes.",
+        self.late = self._gauge(
+            "dynogate_late_workers",
+            "Server processes whose event loop stays late; calls that waited are refused there.",
         )
         self.shared_limits_up = self._gauge(
             "dynogate_rate_limit_storage_up",

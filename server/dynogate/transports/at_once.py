@@ -87,6 +87,6 @@ class AtOnce:
         await self._end(self.stream)
 
     async def _end(self, stream: Stream) -> None:
-        self._session.running.drop(self._request_id)
+        self._session.running.answered(self._request_id)
         stream.end()
         await self._sending

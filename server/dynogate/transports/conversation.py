@@ -7,6 +7,7 @@ answered as they are done. What a client still waits for is cancelled when it go
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -205,7 +206,7 @@ class Conversation:
             return
         if self._gateway.drain.begun:
             raise Busy("this gateway is shutting down; try again", retry_after=1.0)
-        task = self._loop.create_task(self._serve(message))
+        task = self._loop.create_task(self._serve(message, time.monotonic()))
         try:
             self._running.add(message.id, task)
         except InvalidRequest as error:  # the other one's answer will have that id
@@ -217,11 +218,12 @@ class Conversation:
 
     # What is done for the client.
 
-    async def _serve(self, message: Message) -> None:
+    async def _serve(self, message: Message, came_at: float) -> None:
         self._number += 1
         request_id.set(f"{self._name}/{self._number}")  # for logs and the audit
         answered_id = message.id or NULL_ID
         try:
+            self._gateway.guards.look(came_at)
             if self._loop.time() >= self._trusted_until:
                 await self._identify()
             answer = jsonrpc.success(answered_id, await self._result(message))

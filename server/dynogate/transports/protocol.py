@@ -1,15 +1,21 @@
 """uvicorn's HTTP protocol, with bounds of time and size, and writing each answer at once."""
 
 import asyncio
+import socket
+import sys
+import time
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from dynogate.guards.shedding import CAME_AT
 from dynogate.transports.connections import Connections
-from dynogate.transports.joined import JoinedWrites
 from dynogate.transports.whole import WholeAnswers
 
+_AT_ONCE_SEC = 0.05
+_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None)
+_LAST_DATA_AT = 52  # tcpi_last_data_recv, in ms, in Linux' struct tcp_info
 _PIPELINED = 16  # requests that may wait for the answer to the one before
 
 
@@ -26,13 +32,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._bytes = 0
         self._in_head = True
         self._is_websocket = False
+        self._made_at = self._waiting_since = 0.0
         # An answer that is not read: since when nothing of it went out, and how much is left.
         self._stuck_since: float | None = None
         self._left = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin, or refuse the connection where there are too many."""
-        super().connection_made(JoinedWrites(transport, self.loop))
+        super().connection_made(transport)
+        self._made_at = time.monotonic()
+        self._waiting_since = self._made_at - _unread_for_sec(transport)
         self._since = self.loop.time()
         if not self._all.add(self):
             self._bytes = 1  # nothing yet, but it is owed a word
@@ -44,10 +53,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection on; WebSockets have bounds, and write each message, of their own."""
+        """Hand the connection on; WebSockets have bounds of their own."""
         self._all.discard(self)
-        if isinstance(self.transport, JoinedWrites):
-            self.transport = self.transport.unwrap()
+        self._is_websocket = True
         super().handle_websocket_upgrade()
         del self.parser  # it holds this protocol, which nobody needs any more
 
@@ -75,6 +83,12 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= _PIPELINED:
             raise ValueError("too many pipelined requests")
         super().on_headers_complete()
+        if not self.pipeline:  # one that waits for another's answer does not wait for us
+            now = time.monotonic()
+            if self._waiting_since:  # the first request may have waited before the connection did
+                now = self._waiting_since if now - self._made_at < _AT_ONCE_SEC else now
+                self._waiting_since = 0.0
+            self.scope[CAME_AT] = now  # type: ignore[literal-required]
         if not self.parser.should_upgrade():
             self.headers = _NOWHERE
             self.cycle.__class__ = WholeAnswers  # uvicorn asks nobody which one to make
@@ -157,6 +171,22 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self.end()
+
+
+def _unread_for_sec(transport: asyncio.Transport) -> float:
+    """For how long what a client sent has waited for its connection to be accepted.
+
+    uvloop accepts one connection in each turn of the loop, so that most of an overload of new
+    connections waits where only the kernel can tell of it.
+    """
+    connection = transport.get_extra_info("socket")
+    if _TCP_INFO is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
+        return 0.0
+    try:
+        told = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _LAST_DATA_AT + 4)
+    except OSError:  # it is gone already
+        return 0.0
+    return int.from_bytes(told[_LAST_DATA_AT:], sys.byteorder) / 1000
 
 
 class _Nowhere(list[tuple[bytes, bytes]]):

@@ -8,6 +8,7 @@ begins with a name of that process, and the others hand its requests on, through
 
 import asyncio
 import contextlib
+import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -15,13 +16,15 @@ from typing import Any
 
 import msgspec
 
-from dynogate.errors import UnknownSession
+from dynogate.errors import ConfigurationError, UnknownSession
 from dynogate.guards.body import Receive
 from dynogate.guards.caller import Caller
+from dynogate.telemetry.logs import get_logger
 from dynogate.transports.responses import Send
 from dynogate.wire.headers import McpHeaders
 
 _WORKER = re.compile(r"[0-9a-f]{8}")
+_MAX_PATH = 107  # bytes, of struct sockaddr_un
 _LENGTH = 4  # bytes that tell how many follow
 
 
@@ -46,6 +49,8 @@ class _Sent(msgspec.Struct, rename={"kind": "type"}, omit_defaults=True):
 
 Serve = Callable[[Relayed, Receive, Send], Awaitable[None]]
 
+log = get_logger(__name__)
+
 _encoder = msgspec.msgpack.Encoder()
 _relayed = msgspec.msgpack.Decoder(Relayed)
 _sent = msgspec.msgpack.Decoder(_Sent)
@@ -57,9 +62,17 @@ class Relay:
     Args:
         folder: where they meet; only this user may be able to write there.
         worker: what this one is called.
+
+    Raises:
+        ConfigurationError: the folder's path is too long for Unix sockets.
     """
 
     def __init__(self, folder: Path, worker: str) -> None:
+        if len(os.fsencode(folder / worker)) > _MAX_PATH:
+            raise ConfigurationError(
+                f"DYNOGATE_RUN_DIR: {str(folder)!r} is too long for Unix sockets; choose a path of "
+                f"at most {_MAX_PATH - len(worker) - 1} bytes"
+            )
         self._folder = folder
         self._worker = worker
 
@@ -77,7 +90,11 @@ class Relay:
                 await serve(call, _receiving(reader), _sending(writer))
 
         path = self._folder / self._worker
-        server = await asyncio.start_unix_server(connected, path)
+        try:
+            server = await asyncio.start_unix_server(connected, path)
+        except OSError as error:
+            log.error("other processes cannot hand requests on to this one", problem=str(error))
+            return
         try:
             path.chmod(0o600)
             await server.serve_forever()

@@ -83,6 +83,8 @@ class HttpSession(Session):
 
     def left(self, stream: Stream, resume_sec: float) -> None:
         """The client hung up; cancel the call, unless somebody reads ``stream`` again in time."""
+        if stream not in self._calls:
+            return
         asyncio.get_running_loop().call_later(resume_sec, self._abandon, stream, stream.reader)
 
     def _abandon(self, stream: Stream, reader: int) -> None:
