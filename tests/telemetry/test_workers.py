@@ -65,8 +65,7 @@ def test_a_killed_process_takes_no_count_with_it(live: Live) -> None:
     os.kill(pid, signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", "death")
     assert calls(live) == before
-    # The supervisor may be waiting for a sign of life from the dead one, for up to a minute.
-    until(lambda: len(processes(live)) == 2, "another process", seconds=90)
+    until(lambda: len(processes(live)) == 2, "another process", seconds=45)
     served(live, 10)
     assert {calls(live) for _ in range(10)} == {before + 10}
 
