@@ -55,6 +55,7 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection on; WebSockets have bounds of their own."""
         self._all.discard(self)
+        self._is_websocket = True
         super().handle_websocket_upgrade()
         del self.parser  # it holds this protocol, which nobody needs any more
 
