@@ -150,7 +150,7 @@ BAD: dict[str, tuple[Make, str]] = {
     ),
     "unknown key": (lambda i: i.token(header={"kid": "nobody"}), "does not publish"),
     "key id that is no string": (
-        lambda i: forged({"alg": "RS256", "kid": 7}, CLAIMS), "cannot be read|no string",
+        lambda i: forged({"alg": "RS256", "kid": 7}, CLAIMS), "cannot be read",
     ),
     "no key id where several fit": (
         lambda i: forged({"alg": "ES256"}, CLAIMS), "is not good|signature",

@@ -301,7 +301,8 @@ def test_answers_that_nobody_waits_for_are_taken(session: SessionSpeaker) -> Non
 
 
 def test_log_messages_are_of_the_level_that_was_set(session: SessionSpeaker) -> None:
-    """From then on, for the whole session."""
+    """From then on, for the whole session; before, there are none."""
+    assert "notifications/message" not in session.send(call("chatter", steps=1)).text
     for level, count in (("debug", 2), ("info", 1), ("error", 0)):
         assert session.result("logging/setLevel", {"level": level}) == {}
         told = session.send(call("chatter", steps=1)).text

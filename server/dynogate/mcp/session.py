@@ -24,7 +24,7 @@ class Session:
     Attributes:
         version: the protocol version that was agreed on.
         capabilities: what the client said it can do (``elicitation``, ``roots``, ``sampling``).
-        log_level: least severity it wants to be told.
+        log_level: least severity it wants to be told; None for nothing, until it says so.
         watched: URIs of the resources whose updates it wants to be told.
         running: its requests that are being served.
     """
@@ -34,7 +34,7 @@ class Session:
     def __init__(self) -> None:
         self.version = LEGACY[0]
         self.capabilities: Mapping[str, object] = {}
-        self.log_level: LogLevel = "info"
+        self.log_level: LogLevel | None = None
         self.watched: set[str] = set()
         self.running = Running(_MAX_RUNNING)
         self._asked: dict[str, asyncio.Future[Reply]] = {}

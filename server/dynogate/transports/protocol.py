@@ -58,6 +58,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._all.discard(self)
         if isinstance(self.transport, JoinedWrites):
             self.transport = self.transport.unwrap()
+        self._is_websocket = True
         super().handle_websocket_upgrade()
         del self.parser  # it holds this protocol, which nobody needs any more
 
