@@ -18,6 +18,8 @@ import httpx2
 import uvicorn
 from starlette.applications import Starlette
 
+from tests.ports import free_port
+
 JSON = {"content-type": "application/json"}
 
 
@@ -86,8 +88,7 @@ def in_process(app: Starlette, *, plain: bool = False) -> Iterator[Live]:
 @contextlib.contextmanager
 def as_process(data_dir: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[Live]:
     """Serve with ``dynogate serve`` in a process of its own; it must stop cleanly on SIGTERM."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     log = data_dir / f"gateway-{port}.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.live import until
+from tests.ports import free_port
 
 
 class RedisServer:
     """A ``redis-server`` on a port of 127.0.0.1."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None

@@ -103,10 +103,12 @@ def _run_server(settings: "Settings") -> None:
 
     import uvicorn
 
+    from dynogate.supervisor import supervise
+
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # a connection is an open file
     if 0 <= now < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, _MAX_OPEN_FILES)), most))
-    uvicorn.run(
+    config = uvicorn.Config(
         "dynogate.app:create_app",
         factory=True,
         host=settings.host,
@@ -124,6 +126,14 @@ def _run_server(settings: "Settings") -> None:
         timeout_worker_healthcheck=60,  # a worker that still imports on a busy machine is not dead
         timeout_graceful_shutdown=int(settings.shutdown_grace_sec) + 1,
     )
+    if settings.workers > 1:
+        supervise(config)
+        return
+    server = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(FAILED)
 
 
 @app.command

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import subprocess
 import sys
@@ -83,8 +84,22 @@ def test_a_line_that_was_never_finished_is_left_out(tmp_path: Path) -> None:
     with (tmp_path / "0.series").open("ab") as series:
         series.write(b'[2,1,true,"ha')
     again = Cells(tmp_path)
-    assert again.sums() == {("calls", ()): [1]}
+    again.take("more", (), 1, lasting=True)[0] += 1
+    assert again.sums() == {("calls", ()): [1], ("more", ()): [1]}
+    reader = Cells(tmp_path)
+    assert reader.sums() == again.sums()
     again.close()
+    reader.close()
+
+
+def test_a_process_that_only_begins_is_no_one_yet(tmp_path: Path) -> None:
+    """Its file is there before it is anything."""
+    cells = Cells(tmp_path)
+    begun = os.open(tmp_path / "1.values", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(begun, fcntl.LOCK_EX)
+    assert cells.processes() == {0: os.getpid()}
+    os.close(begun)
+    cells.close()
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -103,15 +118,30 @@ def test_there_is_room_for_any_number_of_series(tmp_path: Path, shared: bool) ->
     assert {values[17] for values in sums.values()} == set(range(2000))
 
 
+@pytest.mark.parametrize("refused", ["posix_fallocate", "write"])
 def test_a_full_disk_costs_what_is_shared_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
 ) -> None:
-    """The process goes on counting for itself."""
+    """The process goes on counting for itself, and keeps its place."""
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    cells = Cells(tmp_path)
+    monkeypatch.setattr(os, refused, full)
+    cells, reader = Cells(tmp_path), Cells(tmp_path)
     cells.take("calls", (), 1, lasting=True)[0] += 1
     assert cells.sums() == {("calls", ()): [1]}
+    assert reader.sums() == {}
+    cells.close()
+    reader.close()
+
+
+def test_who_lets_go_is_gone(tmp_path: Path) -> None:
+    """Though its memory is still mapped."""
+    gone = Cells(tmp_path)
+    gone.take("open", (), 1, lasting=False)[0] = 5
+    cells = Cells(tmp_path)
+    gone.close()
+    assert cells.sums() == {}
+    assert cells.processes() == {1: os.getpid()}
+    cells.close()

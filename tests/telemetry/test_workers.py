@@ -65,7 +65,7 @@ def test_a_killed_process_takes_no_count_with_it(live: Live) -> None:
     os.kill(pid, signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", "death")
     assert calls(live) == before
-    until(lambda: len(processes(live)) == 2, "another process")
+    until(lambda: len(processes(live)) == 2, "another process", seconds=45)
     served(live, 10)
     assert {calls(live) for _ in range(10)} == {before + 10}
 

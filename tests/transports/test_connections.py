@@ -231,6 +231,17 @@ def test_connections_leave_files_for_the_rest() -> None:
     assert told == "10 72\n"
 
 
+def test_a_long_first_message_does_not_count_as_a_head(live: Live) -> None:
+    """A client may send it right behind its upgrade, though it is left out (RFC 6455, 4.1)."""
+    upgrade = (
+        b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    )
+    with connect(live) as client:
+        client.sendall(upgrade + b"a" * 8000)
+        assert client.recv(4096).startswith(b"HTTP/1.1 101 ")
+
+
 def test_beyond_so_many_connections_the_oldest_idle_one_goes(tmp_path: Path) -> None:
     """So that nobody can keep others out by holding connections open."""
     with gateway(tmp_path, max_connections=3) as live:

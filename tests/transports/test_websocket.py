@@ -260,6 +260,7 @@ def test_a_key_is_asked_for_and_its_end_ends_the_connection(
 ) -> None:
     """A long connection must not outlive the right to have it."""
     monkeypatch.setattr(conversation, "_TRUSTED_SEC", 0.0)
+    monkeypatch.setattr("dynogate.transports.websocket._LOOK_SEC", 3600.0)
     settings = settings_for(tmp_path)
     keys = KeyTable(open_database(settings))
     key, secret = keys.create("someone", ["tools:read"])

@@ -85,9 +85,16 @@ def test_fragments_are_one_message_and_control_frames_may_come_between() -> None
         + client(frames.PING, b"p")
         + client(frames.CONTINUATION, b"b", fin=False)
         + client(frames.CONTINUATION, b"c")
-        + client(frames.TEXT, b"d")
+        + client(frames.BINARY, b"d", fin=False)
+        + client(frames.CONTINUATION, b"e")
+        + client(frames.TEXT, b"f")
     )
-    assert read(data) == [(frames.PING, b"p"), (frames.TEXT, b"abc"), (frames.TEXT, b"d")]
+    assert read(data) == [
+        (frames.PING, b"p"),
+        (frames.TEXT, b"abc"),
+        (frames.BINARY, b"de"),
+        (frames.TEXT, b"f"),
+    ]
 
 
 @pytest.mark.parametrize(

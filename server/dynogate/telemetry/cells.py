@@ -74,10 +74,8 @@ class Cells:
             block, at = self._blocks[-1], self._free
             self._free += count
             view = self._series[name, labels] = block[at : at + count]
-            if self._log >= 0:
-                place = (len(self._blocks) - 1) * _PER_BLOCK + at
-                line = msgspec.json.encode(_Series(place, count, lasting, name, labels))
-                os.write(self._log, line + b"\n")
+            place = (len(self._blocks) - 1) * _PER_BLOCK + at
+            self._publish(_Series(place, count, lasting, name, labels))
         return view
 
     def sums(self) -> dict[Key, list[float]]:
@@ -95,16 +93,24 @@ class Cells:
         """The processes that live: their pids by the number of their files."""
         pids = {max(self._number, 0): os.getpid()}
         for number in self._peers():
-            if self._is_alive(number):
-                pids[number] = int(self._doubles(number)[0])
+            doubles = self._doubles(number) if self._is_alive(number) else None
+            if doubles:  # it may have only just begun
+                pids[number] = int(doubles[0])
         return dict(sorted(pids.items()))
 
     def close(self) -> None:
         """Let go of the files; the next process may take them over."""
-        for descriptor in (self._values, self._log):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._values = self._log = -1
+        self._keep_to_itself()
+        if self._values >= 0:
+            fcntl.flock(self._values, fcntl.LOCK_UN)  # the mapping has a descriptor of its own
+            os.close(self._values)
+            self._values = -1
+
+    def _keep_to_itself(self) -> None:
+        """What is new from now on is seen by this process alone."""
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
 
     def _open(self, directory: Path) -> None:
         """Take the first pair of files that no living process holds, and go on where it ends."""
@@ -118,12 +124,13 @@ class Cells:
                 os.close(values)
                 number += 1
         self._number, self._values = number, values
+        path = directory / f"{number}.series"
+        self._log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        whole, _, _ = path.read_bytes().rpartition(b"\n")
+        os.ftruncate(self._log, len(whole) + 1 if whole else 0)
         for _ in range(os.fstat(values).st_size // _BLOCK):
             self._map()
-        taken = [series for series, _ in self._read(number)]
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        self._log = os.open(directory / f"{number}.series", flags, 0o600)
-        for series in taken:
+        for series, _values in self._read(number):
             self._adopt(series)
         if not self._blocks:
             self._grow()
@@ -138,21 +145,32 @@ class Cells:
             view[:] = memoryview(array("d", bytes(series.count * _DOUBLE)))
         if block == len(self._blocks) - 1:
             self._free = at + series.count
-        os.write(self._log, msgspec.json.encode(series) + b"\n")
+
+    def _publish(self, series: _Series) -> None:
+        """Say where a new series is."""
+        if self._log >= 0:
+            try:
+                os.write(self._log, msgspec.json.encode(series) + b"\n")
+            except OSError as error:
+                self._disk_is_full(error)
 
     def _grow(self) -> None:
         """Have one more block; where the disk is full, one that only this process sees."""
-        if self._values >= 0:
+        if self._log >= 0:
             try:
                 os.posix_fallocate(self._values, len(self._blocks) * _BLOCK, _BLOCK)
             except OSError as error:
-                log.warning("metrics of this process are not shared", problem=error.strerror)
-                self.close()
+                self._disk_is_full(error)
         self._map()
         self._free = 1 if len(self._blocks) == 1 else 0  # the very first double is the pid
 
+    def _disk_is_full(self, error: OSError) -> None:
+        """Count on: a call must not fail because it cannot be counted for others to see."""
+        log.warning("new metrics of this process are not shared", problem=error.strerror)
+        self._keep_to_itself()
+
     def _map(self) -> None:
-        if self._values >= 0:
+        if self._log >= 0:
             memory = mmap.mmap(self._values, _BLOCK, offset=len(self._blocks) * _BLOCK)
         else:
             memory = mmap.mmap(-1, _BLOCK)

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dynogate.guards.shedding import CAME_AT
 from dynogate.transports.connections import Connections
+from dynogate.transports.joined import JoinedWrites
 from dynogate.transports.whole import WholeAnswers
 
 _AT_ONCE_SEC = 0.05
@@ -39,7 +40,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin, or refuse the connection where there are too many."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))
         self._made_at = time.monotonic()
         self._waiting_since = self._made_at - _unread_for_sec(transport)
         self._since = self.loop.time()
@@ -53,8 +54,11 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection on; WebSockets have bounds of their own."""
+        """Hand the connection on; WebSockets have bounds, and write each message, of their own."""
         self._all.discard(self)
+        if isinstance(self.transport, JoinedWrites):
+            self.transport = self.transport.unwrap()
+        self._is_websocket = True
         super().handle_websocket_upgrade()
         del self.parser  # it holds this protocol, which nobody needs any more
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dynogate.errors import Busy, CodeExecutionDisabled, InvalidParams, ProfileNotFound
@@ -62,7 +62,7 @@ async def test_a_cancelled_run_keeps_what_was_seen(context: ToolContext) -> None
         if done > 2:
             running.set()
 
-    watched = replace(context, progress=on_progress)
+    watched = msgspec.structs.replace(context, progress=on_progress)
     arguments: dict[str, object] = {"script_args": ["10000000000"], "tags": ["cancelled"]}
     task = asyncio.create_task(
         call(watched, "profile_script", script_path="busy.py", cpu_only=True, **arguments)
