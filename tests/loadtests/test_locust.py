@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import Live, as_process
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -36,11 +36,6 @@ def rows(prefix: Path) -> dict[str, dict[str, str]]:
     """Locust's CSV statistics by name."""
     with prefix.with_name(prefix.name + "_stats.csv").open() as lines:
         return {row["Name"]: row for row in csv.DictReader(lines)}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
