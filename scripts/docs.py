@@ -146,7 +146,7 @@ def _tool(name: str) -> Iterator[str]:
 
 
 def _arguments(tool: Tool) -> Iterator[str]:
-    schema = tool.arguments.model_json_schema()
+    schema = tool.input_schema()
     required = set(schema.get("required", ()))
     rows = (
         (

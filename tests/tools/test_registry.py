@@ -1,6 +1,7 @@
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,20 +10,20 @@ from dynogate.telemetry.audit import Audit
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.context import ToolContext
 from dynogate.tools.dispatch import call_tool
-from dynogate.tools.registry import Annotations, Registry, Tool, Toolset
+from dynogate.tools.registry import Annotations, FunctionTool, Registry, Scope, Toolset
 from dynogate.tools.toolsets import load_registry
 from tests.conformance.fixtures import toolset as conformance
 from tests.toolset import Echo, toolset
 
 
 @pytest.fixture
-def echo() -> Tool:
+def echo() -> FunctionTool:
     tool = Registry(toolset).get("echo")
-    assert tool is not None
+    assert isinstance(tool, FunctionTool)
     return tool
 
 
-def test_a_declaration_becomes_a_listing(echo: Tool) -> None:
+def test_a_declaration_becomes_a_listing(echo: FunctionTool) -> None:
     """Name, description and both schemas come from the function alone."""
     listed = echo.listing()
     schema = listed["inputSchema"]
@@ -65,7 +66,7 @@ def test_a_declaration_becomes_a_listing(echo: Tool) -> None:
         ),
     ],
 )
-def test_a_wrong_argument_is_named(echo: Tool, arguments: object, said: str) -> None:
+def test_a_wrong_argument_is_named(echo: FunctionTool, arguments: object, said: str) -> None:
     """The message names the argument, what was expected and what came."""
     with pytest.raises(InvalidParams) as caught:
         echo.read_arguments(json.dumps(arguments).encode())
@@ -73,11 +74,43 @@ def test_a_wrong_argument_is_named(echo: Tool, arguments: object, said: str) -> 
     assert caught.value.data is not None
 
 
-def test_a_long_wrong_value_is_cut(echo: Tool) -> None:
+def test_a_long_wrong_value_is_cut(echo: FunctionTool) -> None:
     """A megabyte of nonsense isn't echoed back."""
     with pytest.raises(InvalidParams) as caught:
         echo.read_arguments(json.dumps({"say": ["x" * 10_000]}).encode())
     assert len(caught.value.message) < 200
+
+
+class Elsewhere:
+    """A tool of another server: nothing of it but what that server listed, and a way to call it."""
+
+    name = "far_echo"
+    family = "far"
+    description = "Say something back, from far away."
+    scope: Scope = "tools:read"
+    long_running = False
+    costly = False
+
+    async def call(self, arguments: bytes, context: ToolContext) -> bytes:
+        """What the other server answered, passed on as it came."""
+        return b'{"content":[],"structuredContent":%b}' % arguments
+
+    def input_schema(self) -> dict[str, Any]:
+        return {"type": "object", "properties": {"say": {"type": "string"}}}
+
+    def listing(self) -> dict[str, object]:
+        return {"name": self.name, "inputSchema": self.input_schema()}
+
+
+async def test_a_toolset_may_be_remote(context: ToolContext, tmp_path: Path) -> None:
+    """The catalogue lists and calls tools that are no functions of this process."""
+    registry = Registry(toolset, Toolset("far", tools=[Elsewhere()]))
+    assert json.loads(registry.listing)["tools"][-1]["name"] == "far_echo"
+    found = registry.get("far_echo")
+    assert found is not None
+    with closing(Audit(tmp_path / "audit.jsonl")) as audit:
+        result = await call_tool(found, b'{"say": "hi"}', context, Metrics(), audit, "rpc")
+    assert json.loads(result)["structuredContent"] == {"say": "hi"}
 
 
 def test_names_are_unique_across_toolsets() -> None:

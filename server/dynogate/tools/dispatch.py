@@ -1,7 +1,6 @@
 """One tool call from arguments to an encoded result, the same for every transport."""
 
 import time
-from typing import cast
 
 from dynogate.errors import (
     Busy,
@@ -14,10 +13,9 @@ from dynogate.errors import (
 from dynogate.telemetry.audit import Audit, AuditedCall
 from dynogate.telemetry.logs import get_logger
 from dynogate.telemetry.metrics import Metrics
-from dynogate.tools.context import RichOutput, ToolContext, ToolOutput
+from dynogate.tools.context import ToolContext
 from dynogate.tools.inputs import InputRequired
 from dynogate.tools.registry import Tool
-from dynogate.wire.results import content_result, tool_result
 
 log = get_logger(__name__)
 
@@ -45,8 +43,7 @@ async def call_tool(
     outcome = "cancelled"
     metrics.in_flight.inc()
     try:
-        output = await tool.call(arguments, context)
-        result = _encoded(tool, output)
+        result = await tool.call(arguments, context)
         outcome = "ok"
         return result
     except InputRequired:
@@ -84,11 +81,3 @@ def _audited(
         credential=context.credential,
         client_id=context.client_id,
     )
-
-
-def _encoded(tool: Tool, output: ToolOutput) -> bytes:
-    # The serializer itself: model_dump_json takes longer to get to it than it works.
-    structured = output.__pydantic_serializer__.to_json(output)
-    if tool.rich:
-        return content_result(cast(RichOutput, output).blocks(), structured)
-    return tool_result(output.text(), structured)

@@ -9,16 +9,17 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, cast, get_type_hints
+from typing import Any, Literal, Protocol, TypeVar, cast, get_type_hints
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from dynogate.errors import ConfigurationError, InvalidParams
-from dynogate.tools.context import Services, ToolContext, ToolOutput
+from dynogate.tools.context import RichOutput, Services, ToolContext, ToolOutput
 from dynogate.tools.prompts import Prompt, PromptMessage
 from dynogate.tools.resources import Completer, Page, Reader, Resource
 from dynogate.wire.headers import Mirror, mirrors
+from dynogate.wire.results import content_result, tool_result
 
 T = TypeVar("T")
 Scope = Literal["tools:read", "tools:execute"]
@@ -53,9 +54,47 @@ class Annotations:
         }
 
 
+class Tool(Protocol):
+    """What the catalogue holds: a function of ours, or a tool that another server has.
+
+    Attributes:
+        long_running: it may take longer than a client should wait for.
+        costly: a call takes a share of the machine, and is limited as such calls are.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def family(self) -> str: ...  # noqa: D102
+    @property
+    def description(self) -> str: ...  # noqa: D102
+    @property
+    def scope(self) -> Scope: ...  # noqa: D102
+    @property
+    def long_running(self) -> bool: ...  # noqa: D102
+    @property
+    def costly(self) -> bool: ...  # noqa: D102
+
+    async def call(self, arguments: bytes, context: ToolContext) -> bytes:
+        """Run the tool with ``arguments``, a JSON object.
+
+        Returns:
+            The encoded CallToolResult.
+
+        Raises:
+            DynogateError: the arguments are wrong, or the tool failed.
+        """
+
+    def input_schema(self) -> dict[str, Any]:
+        """The JSON Schema of the arguments."""
+
+    def listing(self) -> dict[str, object]:
+        """The tool's entry in ``tools/list``."""
+
+
 @dataclass(frozen=True, slots=True)
-class Tool:
-    """One tool of the catalogue.
+class FunctionTool:
+    """A tool that is an async function.
 
     Attributes:
         long_running: it may take longer than a client should wait for.
@@ -80,14 +119,19 @@ class Tool:
         """Whether a call takes a share of the machine, and is limited as such calls are."""
         return self.long_running or self.scope == "tools:execute"
 
-    def call(self, arguments: bytes, context: ToolContext) -> Awaitable[ToolOutput]:
-        """Validate ``arguments`` (a JSON object) and run the tool.
+    async def call(self, arguments: bytes, context: ToolContext) -> bytes:
+        """Validate ``arguments`` (a JSON object), run the function, and encode what it returns.
 
         Raises:
             InvalidParams: an argument is missing, unknown or of the wrong type.
-            DynogateError: what the tool itself raises.
+            DynogateError: what the function itself raises.
         """
-        return self.handler(context, **vars(self.read_arguments(arguments)))
+        output = await self.handler(context, **vars(self.read_arguments(arguments)))
+        # The serializer itself: model_dump_json takes longer to get to it than it works.
+        structured = output.__pydantic_serializer__.to_json(output)
+        if self.rich:
+            return content_result(cast(RichOutput, output).blocks(), structured)
+        return tool_result(output.text(), structured)
 
     def read_arguments(self, arguments: bytes) -> Arguments:
         """The validated arguments.
@@ -180,7 +224,7 @@ class Toolset:
 
         def declare(handler: Handler) -> Handler:
             self.tools.append(
-                Tool(
+                FunctionTool(
                     name=_name_of(handler),
                     family=self.family,
                     description=inspect.cleandoc(handler.__doc__ or ""),

@@ -14,7 +14,7 @@ from dynogate.profiling.storage import ProfileStorage
 from dynogate.tools.context import Services, ToolContext
 from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.profiling import toolset
-from dynogate.tools.registry import Registry
+from dynogate.tools.registry import FunctionTool, Registry
 from tests.profiles import sample_profile
 
 REGISTRY = Registry(toolset)
@@ -85,9 +85,9 @@ def stored(services: Services) -> str:
 async def call(context: ToolContext, name: str, **arguments: object) -> Any:
     """The output of a tool, as the gateway calls it; it must match the tool's own schema."""
     tool = REGISTRY.get(name)
-    assert tool is not None
-    output = await tool.call(json.dumps(arguments).encode(), context)
-    structured = json.loads(output.__pydantic_serializer__.to_json(output))
-    Draft202012Validator(tool.output.model_json_schema(mode="serialization")).validate(structured)
-    assert output.text().strip()
-    return structured
+    assert isinstance(tool, FunctionTool)
+    result = json.loads(await tool.call(json.dumps(arguments).encode(), context))
+    schema = tool.output.model_json_schema(mode="serialization")
+    Draft202012Validator(schema).validate(result["structuredContent"])
+    assert result["content"][0]["text"].strip()
+    return result["structuredContent"]

@@ -4,6 +4,7 @@ import pytest
 
 from dynogate.errors import InvalidParams, ProfileNotFound
 from dynogate.tools.context import ToolContext
+from dynogate.tools.registry import FunctionTool
 from tests.tools.profiling.conftest import NAMES, REGISTRY, call
 
 
@@ -18,7 +19,7 @@ def test_every_tool_and_argument_is_described(name: str) -> None:
     tool = REGISTRY.get(name)
     assert tool is not None
     assert len(tool.description) > 100
-    for argument, schema in tool.arguments.model_json_schema()["properties"].items():
+    for argument, schema in tool.input_schema()["properties"].items():
         assert schema.get("description"), argument
 
 
@@ -26,7 +27,7 @@ def test_every_tool_and_argument_is_described(name: str) -> None:
 def test_only_tools_that_run_programs_need_the_right_to(name: str) -> None:
     """Reading a profile is another right than running code."""
     tool = REGISTRY.get(name)
-    assert tool is not None
+    assert isinstance(tool, FunctionTool)
     runs = name in {"profile_script", "profile_code", "compare_profiles"}
     assert tool.scope == ("tools:execute" if runs else "tools:read")
     assert tool.long_running is runs

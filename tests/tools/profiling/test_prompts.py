@@ -43,7 +43,10 @@ async def test_a_prompt_names_only_tools_and_arguments_that_exist(
     assert tools
     assert None not in tools.values(), tools
     known = {
-        argument for tool in tools.values() if tool for argument in tool.arguments.model_fields
+        argument
+        for tool in tools.values()
+        if tool
+        for argument in tool.input_schema()["properties"]
     }
     named = set(re.findall(r"\b(\w+)=", text)) | {
         word for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text) if word not in tools

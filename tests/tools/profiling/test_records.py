@@ -111,5 +111,5 @@ async def test_a_failed_profile_names_its_error(context: ToolContext) -> None:
     profile_id = storage.store(sample_profile(summary=failed))
     tool = REGISTRY.get("get_profile")
     assert tool is not None
-    output = await tool.call(json.dumps({"profile_id": profile_id}).encode(), context)
-    assert "KeyError: gone" in output.text()
+    result = await tool.call(json.dumps({"profile_id": profile_id}).encode(), context)
+    assert "KeyError: gone" in json.loads(result)["content"][0]["text"]
