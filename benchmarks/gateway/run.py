@@ -16,8 +16,6 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from dynogate.profiling.statistics import PairedRatio, paired_ratio
-
 from benchmarks._report import Bar, Report
 from benchmarks.gateway import memory as memory_of_idle_clients
 from benchmarks.gateway.load import CONNECTIONS, Sample, measure
@@ -25,6 +23,7 @@ from benchmarks.gateway.messages import Call, NotServed, tried
 from benchmarks.gateway.page import page
 from benchmarks.gateway.servers import Running, Server
 from benchmarks.gateway.subjects import LIMITS, SUBJECTS, Limit, Subject
+from dynogate.statistics import PairedRatio, paired_ratio
 
 Samples = dict[str, list[Sample]]
 _QUICK_ROUNDS, _QUICK_SECONDS = 6, 0.2  # the fewest rounds that an interval can be had of
