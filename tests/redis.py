@@ -55,8 +55,7 @@ class RedisServer:
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A running Redis."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed; scripts/install-system installs it")
+    assert shutil.which("redis-server"), "scripts/install-system installs redis-server"
     server = RedisServer(tmp_path)
     server.start()
     yield server
