@@ -1,6 +1,5 @@
 """Servers that nobody here wrote, as they are: the official SDK's and FastMCP's."""
 
-import importlib.util
 import json
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dynogate.load.command.main import main
+from tests.ports import free_port
 
 PEERS = {
     "mcp": """
@@ -44,10 +44,7 @@ CALLED = {"mcp": "get_version", "fastmcp": "census"}
 def peer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A peer's name and where it answers."""
     name: str = request.param
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", PEERS[name].format(port=port)], stdout=log, stderr=log
