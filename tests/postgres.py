@@ -7,7 +7,6 @@ PostgreSQL; where PostgreSQL is not installed it fails and says what to install.
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.ports import free_port
 
 INSTALL_HINT = (
     "PostgreSQL's server programs (initdb, pg_ctl) are not installed. Install the package "
@@ -31,7 +32,7 @@ class PostgresCluster:
     def __init__(self) -> None:
         self._programs = _find_programs()
         self.directory = Path(tempfile.mkdtemp(prefix="dynogate-pg-"))
-        self.port = _free_port()
+        self.port = free_port()
         # initdb and the server refuse to run as root, so root hands them to another user.
         self._user = "postgres" if os.geteuid() == 0 else None
         if self._user is not None:
@@ -105,13 +106,6 @@ def _find_programs() -> Path:
     )
     assert installed, INSTALL_HINT
     return installed[-1].parent
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

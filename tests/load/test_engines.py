@@ -1,7 +1,6 @@
 """Both HTTP engines make the same of good and bad servers."""
 
 import resource
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from dynogate.load.generator import EngineName, Generator, Order, Take
 from dynogate.load.samples import Outcome
 from dynogate.load.targets import Target, target
 from tests.load import servers
+from tests.ports import free_port
 
 CALLS = (Call("ping"),)
 BOTH = pytest.mark.parametrize("engine", ["aiohttp", "fast"])
@@ -97,8 +97,7 @@ async def test_a_server_that_hangs_is_timed_out(engine: EngineName) -> None:
 @BOTH
 async def test_nobody_there(engine: EngineName) -> None:
     """Refused connections are failures, and users do not spin on them."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     take = await users(target(f"http://127.0.0.1:{port}"), engine, calls=1000, seconds=0.5)
     assert set(take.samples.counts) == {Outcome.CONNECTION}
     assert len(take.samples) <= 2 * 6

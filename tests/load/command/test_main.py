@@ -4,7 +4,6 @@ import functools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from dynogate.load.command.main import main
 from dynogate.load.harness import Options
 from tests.load import servers
 from tests.load.servers import Served
+from tests.ports import free_port
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "performance_test.py"
 
@@ -258,8 +258,7 @@ def test_a_server_that_cannot_be_reached(
     server: Served, url: str, why: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """1, and a line that says why."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     good = server.url.rpartition(":")[2]
     assert main(["concurrent", "--url", url.format(port=port, good=good)]) == 1
     said = capfd.readouterr().err
