@@ -42,6 +42,7 @@
     │   └── RateLimited            1429, 429 (knows the limits)
     ├── StoreUnavailable           1507, 503
     ├── IssuerUnavailable          1508, 503
+    ├── RigFailed                 what a chaos experiment needs could not be had
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
         ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
@@ -353,6 +354,10 @@ class IssuerUnavailable(DynogateError):
     """Whether an access token is good cannot be known: its issuer's keys are out of reach."""
 
     code, status = 1508, 503
+
+
+class RigFailed(DynogateError):
+    """A server that a chaos experiment needs could not be started, or did not do what it had to."""
 
 
 class ConfigurationError(DynogateError):
