@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from chaos.rig.gateway import ROOT, Gateway
 from chaos.rig.issuer import AUDIENCE, ISSUER, Issuer
@@ -53,6 +53,7 @@ class Rig:
         toxiproxy: with its links.
         gateway: the gateway.
         redis: None where not needed, like the rest.
+        notes: what activities of one experiment keep for each other.
     """
 
     toxiproxy: Toxiproxy
@@ -72,6 +73,7 @@ class Rig:
         self.postgres: PostgresCluster | None = None
         self.upstream: Process | None = None
         self.issuer: Issuer | None = None
+        self.notes: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
