@@ -1,3 +1,5 @@
+import os
+import shutil
 import sqlite3
 import stat
 import sys
@@ -181,6 +183,38 @@ def test_writers_of_one_process_queue_up(tmp_path: Path) -> None:
         second.join()
     assert "other writes have kept it busy for 0.1 s" in refused[0].message
     add_job(database, "b")
+    database.close()
+
+
+def test_a_file_that_cannot_be_written_is_told_before_a_call_meets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readiness asks: a database that answers may still be read-only, or on a full disk."""
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    database.migrate()
+    database.ping()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda path, mode: mode == os.R_OK)
+        with pytest.raises(StoreUnavailable, match="cannot be written"):
+            database.ping()
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+        with pytest.raises(StoreUnavailable, match="is full"):
+            database.ping()
+    database.ping()
+    database.close()
+
+
+def test_a_connection_that_cannot_write_is_not_kept(tmp_path: Path) -> None:
+    """It was opened while the disk was read-only, and would stay so; the next one may write."""
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    database.migrate()
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")  # as if opened so
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        add_job(database, "a")
+    add_job(database, "a")
+    assert count_jobs(database) == 1
     database.close()
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, create_engine, event, func, select
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dynogate.errors import ConfigurationError, StoreUnavailable
-from dynogate.store.faults import store_faults
+from dynogate.store.faults import check_file, store_faults
 from dynogate.store.migration import upgrade
 from dynogate.store.schema import metadata, store_totals
 
@@ -64,6 +64,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", self._on_sqlite_connect)
             event.listen(self.engine, "begin", _on_sqlite_begin)
+            event.listen(self.engine, "handle_error", _on_sqlite_error)
 
     @property
     def is_sqlite(self) -> bool:
@@ -109,13 +110,15 @@ class Database:
             yield connection
 
     def ping(self) -> None:
-        """Ask the database for an answer.
+        """Ask the database for an answer, and see that SQLite's file can be written.
 
         Raises:
-            StoreUnavailable: it gives none.
+            StoreUnavailable: it gives none, or could not store anything.
         """
         with self.read() as connection:
             connection.execute(select(store_totals.c.profiles)).scalar_one()
+        if self.is_sqlite:
+            check_file(Path(str(self._url.database)))
 
     def size_bytes(self) -> int:
         """Disk space taken, indices and SQLite's log included.
@@ -208,6 +211,16 @@ def _on_sqlite_begin(connection: Connection) -> None:
     # A transaction that reads and then writes may fail at once unless it begins as a writer.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _on_sqlite_error(context: ExceptionContext) -> None:
+    """Let go of a connection that was opened while the file could not be written.
+
+    It would stay like that for ever, however long ago the file can be written again.
+    """
+    if "readonly" in str(context.original_exception):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
 
 
 def _parse(text_url: str) -> URL:
