@@ -52,6 +52,7 @@ Codes of the JSON-RPC specification lie in -32768..-32000, and those of MCP amon
 one for the other.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -324,6 +325,27 @@ class Busy(DynogateError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message, data={"retry_after": retry_after})
         self.retry_after = retry_after
+
+
+_SHORT_OF = {
+    errno.EMFILE: "too many files and connections are open in this process (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOSPC: "a disk is full",
+    errno.EDQUOT: "a quota of a disk is used up",
+    errno.ENOMEM: "there is no memory left",
+    errno.EAGAIN: "no more processes or threads can be started (ulimit -u)",
+}
+_SHORT_RETRY_SEC = 5.0
+
+
+def exhausted(error: OSError) -> Busy | None:
+    """What to tell a client where this machine has run out of something; None for other errors."""
+    what = _SHORT_OF.get(error.errno or 0)
+    return (
+        Busy(f"this gateway is short of means: {what}", retry_after=_SHORT_RETRY_SEC)
+        if what
+        else None
+    )
 
 
 class RateLimited(Busy):
