@@ -203,7 +203,7 @@ def test_every_worker_refuses_a_revoked_key(tmp_path: Path) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_sec=0.1)
+    opened = Database(f"sqlite:///{tmp_path / 'store.db'}", timeout_sec=0.1)
     opened.migrate()
     yield opened
     opened.close()
