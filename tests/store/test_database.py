@@ -318,6 +318,14 @@ def test_a_stopped_server_is_reported_and_then_works_again(
     database.close()
 
 
+def test_a_server_whose_name_is_not_found_is_out_of_reach() -> None:
+    """Told like one that does not answer, without its name."""
+    database = Database("postgresql://dynogate@nowhere.invalid/store")
+    with pytest.raises(StoreUnavailable, match="cannot be reached") as caught:
+        database.ping()
+    assert "nowhere" not in caught.value.message
+
+
 @contextmanager
 def frozen(postgres: PostgresCluster) -> Iterator[None]:
     """Every process of the server stopped: connections stay, and nothing is answered."""

@@ -15,6 +15,8 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import Engine, event
 
+from dynogate.resilience.names import addresses
+
 T = TypeVar("T")
 
 _LOOK_EVERY_SEC = 0.1
@@ -77,12 +79,22 @@ def be_patient(engine: Engine, patience: Patience) -> None:
     """Let the connections of ``engine`` have this patience."""
 
     def connect(_dialect: object, _record: object, args: list[Any], more: dict[str, Any]) -> Any:
-        patience.left()
+        _look_up(more.get("host"), patience.left())
         connection = _Connection.connect(*args, **more)
         connection.patience = patience
         return connection
 
     event.listen(engine, "do_connect", connect)
+
+
+def _look_up(hosts: str | None, timeout_sec: float) -> None:
+    """See that the names of the servers can be found at all, which libpq would wait for."""
+    for host in (hosts or "").split(","):
+        if host and not host.startswith("/"):  # a directory of sockets
+            try:
+                addresses(host, timeout_sec)
+            except OSError as error:
+                raise psycopg.OperationalError(f"no connection: {error}") from error
 
 
 def _no_answer() -> psycopg.OperationalError:
