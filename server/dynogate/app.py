@@ -286,7 +286,7 @@ def open_database(settings: Settings) -> Database:
                 f"cannot create the data directory {str(settings.data_dir)!r}: "
                 f"{error.strerror}. Set DYNOGATE_DATA_DIR to one that can be written"
             ) from error
-    database = Database(settings.store_url)
+    database = Database(settings.store_url, timeout_sec=settings.store_timeout_sec)
     database.migrate()
     return database
 
