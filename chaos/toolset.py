@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import httpx2
 from pydantic import BaseModel, Field
 
-from dynogate.errors import ToolError
+from dynogate.errors import UpstreamFailed
 from dynogate.tools.context import ToolContext
 from dynogate.tools.registry import Annotations, Toolset
 
@@ -36,12 +36,6 @@ class Fetched(BaseModel):
     def text(self) -> str:
         """As JSON."""
         return json.dumps(self.answer)
-
-
-class UpstreamFailed(ToolError):
-    """The upstream did not answer as it should."""
-
-    code, status = 1502, 502
 
 
 @toolset.tool(scope="tools:read", annotations=READ)
