@@ -221,9 +221,12 @@ def _made_of(limit: float | Limit, name: str) -> str:
 
 
 def _say(name: str, value: float) -> str:
+    value = float(value)
     if name in {"p50", "p95", "p99", "max", "longer", "seconds"}:
         return units.seconds(value)
-    return units.percent(value) if name.endswith("_rate") else units.number(value)
+    if name.endswith("_rate"):
+        return units.percent(value)
+    return f"{value:,.0f}" if value.is_integer() else units.number(value)
 
 
 def _recovery(
