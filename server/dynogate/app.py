@@ -29,6 +29,7 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.reports import ReportTable
 from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
@@ -38,7 +39,7 @@ from dynogate.telemetry.pulse import Pulse
 from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
-from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.policy import ChaosPolicy, ProfilingPolicy
 from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
@@ -88,6 +89,11 @@ def build_app(settings: Settings) -> Starlette:
         ConfigurationError: the store or the sandbox cannot be had as the settings ask.
     """
     sandboxed = _sandboxed(settings)
+    limits = Limits(
+        timeout_sec=settings.job_timeout_sec,
+        memory_mb=settings.job_memory_mb,
+        processes=settings.job_processes,
+    )
     database = open_database(settings)
     storage = ProfileStorage(
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
@@ -110,11 +116,7 @@ def build_app(settings: Settings) -> Starlette:
         services=Services(
             storage,
             ScaleneProfiler(
-                limits=Limits(
-                    timeout_sec=settings.job_timeout_sec,
-                    memory_mb=settings.job_memory_mb,
-                    processes=settings.job_processes,
-                ),
+                limits=limits,
                 sandbox=sandboxed,
                 roots=settings.roots,
             ),
@@ -123,6 +125,8 @@ def build_app(settings: Settings) -> Starlette:
                 max_timeout_sec=settings.job_timeout_sec,
                 confirm_code=settings.confirm_code,
             ),
+            ReportTable(database),
+            ChaosPolicy(allow=settings.allow_chaos, limits=limits),
             changes,
         ),
         jobs=JobQueue(

@@ -36,6 +36,10 @@
     │   ├── TooShortToProfile      1425, 422
     │   ├── NoProfileWritten       1426, 422
     │   ├── UnreadableProfile      1500, 500
+    │   ├── ReportNotFound         1404, 404
+    │   ├── UnreadableReport       1500, 500
+    │   ├── ChaosDisabled          1405, 403
+    │   ├── ChaosUnavailable       1501, 501
     │   ├── ToolCancelled          1499, 499
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
@@ -298,6 +302,30 @@ class UnreadableProfile(ToolError):
     """A stored profile is damaged, or was written by another version; others are not affected."""
 
     code, status = 1500, 500
+
+
+class ReportNotFound(ToolError):
+    """No stored report of that kind has this id."""
+
+    code, status = 1404, 404
+
+
+class UnreadableReport(ToolError):
+    """A stored report is damaged; others are not affected."""
+
+    code, status = 1500, 500
+
+
+class ChaosDisabled(ToolError):
+    """``run_chaos_experiment`` is not enabled here."""
+
+    code, status = 1405, 403
+
+
+class ChaosUnavailable(ToolError):
+    """The chaos experiments are not there: this gateway does not run from a checkout."""
+
+    code, status = 1501, 501
 
 
 class ToolCancelled(ToolError):

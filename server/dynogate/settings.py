@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         "confirmed it in an MCP client that can ask. Whoever can call the gateway can bring a "
         "client that confirms anything, so this is for gateways that only trusted people reach.",
     )
+    allow_chaos: bool = Field(
+        default=False,
+        description="Allow `run_chaos_experiment`, which loads this machine and breaks a gateway "
+        "of its own.",
+    )
     job_timeout_sec: float = Field(
         default=600.0,
         gt=0,

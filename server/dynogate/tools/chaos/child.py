@@ -1,4 +1,4 @@
-"""One experiment in a child process, which starts a gateway of its own and undoes its faults.
+"""``python -m chaos`` in a child process: it starts gateways of its own, and undoes its faults.
 
 The child is asked to stop by a signal to itself alone, so that it can roll back while the servers
 that it started still run; only where that takes too long is its whole tree ended.
@@ -15,18 +15,32 @@ from pathlib import Path
 
 from dynogate.errors import ToolCancelled, ToolError, ToolTimedOut
 from dynogate.jobs.cancel import CancelToken
-from dynogate.jobs.child import ChildResult, ChildSpec, run_child
+from dynogate.jobs.child import ChildEnd, ChildResult, ChildSpec, run_child
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.scratch import scratch_dir
+from dynogate.tools.chaos.models import Experiments
 
 ROLLBACK_SEC = 20.0
 """How long an experiment that is asked to stop may take to undo its faults."""
 
 MAX_REPORT_BYTES = 16 * 2**20
 
-_JUDGED = (0, 1)  # exit status: all green, not all green
+_LISTING = Limits(timeout_sec=20.0, memory_mb=1024, output_bytes=2**20)
+_REPORTED = (0, 1, 3)  # exit status: all green, one is red, one was not run to its end
 _SHOWN_CHARACTERS = 2000
-_PASSED_ON = ("HOME", "LANG", "SSL_CERT_FILE")
+_PASSED_ON = ("HOME", "LANG", "TMPDIR")
+
+
+def list_experiments(root: Path, cancel: CancelToken) -> Experiments:
+    """The experiments of the checkout ``root``.
+
+    Raises:
+        ToolError: it cannot be known which there are.
+    """
+    ended = run_child(_spec(root, ["list", "--json"], _LISTING), cancel=cancel)
+    if ended.end is not ChildEnd.EXITED or ended.returncode:
+        raise _failed("the chaos experiments cannot be listed", ended)
+    return Experiments.model_validate_json(ended.stdout)
 
 
 def run_experiment(
@@ -37,9 +51,10 @@ def run_experiment(
     cancel: CancelToken,
     on_tick: Callable[[float], None],
 ) -> bytes:
-    """Run the experiment ``name`` of the checkout ``root``.
+    """Run one experiment of the checkout ``root``.
 
     Args:
+        name: of an experiment that there is.
         limits: of all its processes together; ``timeout_sec`` without the time to roll back.
         on_tick: called a few times a second with the seconds since the start.
 
@@ -49,7 +64,7 @@ def run_experiment(
     Raises:
         ToolCancelled: it was cancelled; nothing of it is left.
         ToolTimedOut: it did not end in time; nothing of it is left.
-        ToolError: it could not be run or judged.
+        ToolError: it left no report.
     """
     with scratch_dir() as scratch:
         report = scratch / "report.json"
@@ -59,13 +74,9 @@ def run_experiment(
             stop.look(elapsed_sec)
             on_tick(elapsed_sec)
 
+        bounds = replace(limits, timeout_sec=limits.timeout_sec + ROLLBACK_SEC)
         ended = run_child(
-            ChildSpec(
-                argv=(sys.executable, "-m", "chaos", "run", name, "--json", str(report)),
-                cwd=root,
-                env=_environment(scratch),
-                limits=replace(limits, timeout_sec=limits.timeout_sec + ROLLBACK_SEC),
-            ),
+            _spec(root, ["run", name, "--json", str(report)], bounds),
             cancel=stop.at_once,
             on_start=stop.started,
             on_tick=look,
@@ -77,9 +88,11 @@ def run_experiment(
                 f"the experiment {name!r} did not end within {limits.timeout_sec:g} s "
                 "(DYNOGATE_JOB_TIMEOUT_SEC); nothing of it is left"
             )
-        if ended.returncode not in _JUDGED or not report.is_file():
-            raise _not_judged(name, ended)
-        return _read(report)
+        if ended.returncode not in _REPORTED or not report.is_file():
+            raise _failed(f"the experiment {name!r} left no report", ended)
+        if report.stat().st_size > MAX_REPORT_BYTES:
+            raise ToolError(f"the report of {name!r} is larger than {MAX_REPORT_BYTES >> 20} MiB")
+        return report.read_bytes()
 
 
 class _Stop:
@@ -102,7 +115,7 @@ class _Stop:
         self._pid = pid
 
     def look(self, elapsed_sec: float) -> None:
-        """See whether it has to stop; called a few times a second, while it is not reaped."""
+        """See whether it has to stop; called a few times a second, while it is supervised."""
         now = time.monotonic()
         if self.asked_at is not None:
             if now - self.asked_at > ROLLBACK_SEC:
@@ -113,21 +126,16 @@ class _Stop:
                 os.kill(self._pid, signal.SIGTERM)
 
 
-def _environment(scratch: Path) -> dict[str, str]:
-    """What the child needs of ours; none of our settings, for its gateways have their own."""
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    programs = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
-    return {**kept, "PATH": programs, "TMPDIR": str(scratch)}
+def _spec(root: Path, arguments: list[str], limits: Limits) -> ChildSpec:
+    """The command; it gets none of our settings, for its gateways have their own."""
+    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    env["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+    return ChildSpec(
+        argv=(sys.executable, "-m", "chaos", *arguments), cwd=root, env=env, limits=limits
+    )
 
 
-def _not_judged(name: str, ended: ChildResult) -> ToolError:
+def _failed(what: str, ended: ChildResult) -> ToolError:
+    how = ended.end if ended.end is not ChildEnd.EXITED else f"exit status {ended.returncode}"
     said = ended.stderr.strip()[-_SHOWN_CHARACTERS:] or "it said nothing"
-    how = ended.end if ended.end != "exited" else f"exit status {ended.returncode}"
-    return ToolError(f"the experiment {name!r} could not be run or judged ({how}): {said}")
-
-
-def _read(report: Path) -> bytes:
-    size = report.stat().st_size
-    if size > MAX_REPORT_BYTES:
-        raise ToolError(f"the report has {size:,} bytes; {MAX_REPORT_BYTES:,} are kept at most")
-    return report.read_bytes()
+    return ToolError(f"{what} ({how}): {said}")
