@@ -44,8 +44,11 @@
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
     │   └── RateLimited            1429, 429 (knows the limits)
-    ├── StoreUnavailable           1507, 503
-    ├── IssuerUnavailable          1508, 503
+    ├── Unavailable               what the gateway depends on cannot be used now
+    │   ├── StoreUnavailable       1507, 503
+    │   ├── IssuerUnavailable      1508, 503
+    │   ├── CircuitOpen            1509, 503 (knows what is not asked, and until when)
+    │   └── UpstreamFailed         1510, 502
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
         ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
@@ -371,16 +374,67 @@ class RateLimited(Busy):
         self.policies = policies
 
 
-class StoreUnavailable(DynogateError):
+class Unavailable(DynogateError):
+    """Something that the gateway depends on cannot be used now.
+
+    Attributes:
+        retry_after: seconds until it is worth asking again, for the Retry-After header; None where
+            nothing is known.
+    """
+
+    status = 503
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        if retry_after is not None:
+            self.data = {"retry_after": round(retry_after, 3)}
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(Unavailable):
     """The store cannot be read or written (disk full, locked, connection lost)."""
 
     code, status = 1507, 503
 
 
-class IssuerUnavailable(DynogateError):
+class IssuerUnavailable(Unavailable):
     """Whether an access token is good cannot be known: its issuer's keys are out of reach."""
 
     code, status = 1508, 503
+
+
+class CircuitOpen(Unavailable):
+    """What has kept failing is not asked for a while: its circuit breaker is open.
+
+    Attributes:
+        circuit: the name of the breaker, which is that of what it guards.
+        retry_after: seconds until a call may probe whether it is back.
+    """
+
+    code, status = 1509, 503
+
+    def __init__(self, circuit: str, *, retry_after: float) -> None:
+        super().__init__(
+            f"{circuit} has kept failing and is not asked now; try again in {retry_after:.3f} s",
+            retry_after=retry_after,
+        )
+        self.circuit = circuit
+
+
+class UpstreamFailed(Unavailable):
+    """Another server was asked, and did not answer in time, or not with what was asked for.
+
+    Attributes:
+        answered: the HTTP status it answered with; None where it did not answer.
+    """
+
+    code, status = 1510, 502
+
+    def __init__(
+        self, message: str, *, answered: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.answered = answered
 
 
 class ConfigurationError(DynogateError):
