@@ -49,6 +49,7 @@
     │   ├── IssuerUnavailable      1508, 503
     │   ├── CircuitOpen            1509, 503 (knows what is not asked, and until when)
     │   └── UpstreamFailed         1510, 502
+    ├── RigFailed                 what a chaos experiment needs could not be had
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
         ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
@@ -59,6 +60,7 @@ Codes of the JSON-RPC specification lie in -32768..-32000, and those of MCP amon
 one for the other.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -357,6 +359,27 @@ class Busy(DynogateError):
         self.retry_after = retry_after
 
 
+_SHORT_OF = {
+    errno.EMFILE: "too many files and connections are open in this process (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOSPC: "a disk is full",
+    errno.EDQUOT: "a quota of a disk is used up",
+    errno.ENOMEM: "there is no memory left",
+    errno.EAGAIN: "no more processes or threads can be started (ulimit -u)",
+}
+_SHORT_RETRY_SEC = 5.0
+
+
+def exhausted(error: OSError) -> Busy | None:
+    """What to tell a client where this machine has run out of something; None for other errors."""
+    what = _SHORT_OF.get(error.errno or 0)
+    return (
+        Busy(f"this gateway is short of means: {what}", retry_after=_SHORT_RETRY_SEC)
+        if what
+        else None
+    )
+
+
 class RateLimited(Busy):
     """The caller, or all callers together, reached a limit of calls; nothing was run.
 
@@ -435,6 +458,10 @@ class UpstreamFailed(Unavailable):
     ) -> None:
         super().__init__(message, retry_after=retry_after)
         self.answered = answered
+
+
+class RigFailed(DynogateError):
+    """A server that a chaos experiment needs could not be started, or did not do what it had to."""
 
 
 class ConfigurationError(DynogateError):
