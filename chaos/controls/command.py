@@ -35,7 +35,7 @@ class Result:
     seconds: float
 
 
-def main(names: Sequence[str], *, broken_only: bool, json_file: Path | None) -> int:
+def controls(names: Sequence[str], *, broken_only: bool, json_file: Path | None) -> int:
     """Run controls and tell of each.
 
     Args:

@@ -13,7 +13,7 @@ from dynogate.tools.registry import Toolset
 toolset = Toolset("defect-loses-jobs")
 
 
-def _forget_jobs(self: JobTable, owner_is_alive: Callable[[str], bool]) -> int:
+def _forget_jobs(self: JobTable, owner_is_alive: Callable[[str], bool | None]) -> int:
     return _forget(self._database, jobs)
 
 

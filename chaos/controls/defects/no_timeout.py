@@ -1,4 +1,4 @@
-"""Nothing has an end: neither a call, whoever set its deadline, nor what is asked of an upstream."""
+"""Nothing has an end: no call, whoever set its deadline, and nothing asked of an upstream."""
 
 from collections.abc import Generator
 from dataclasses import replace

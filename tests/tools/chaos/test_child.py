@@ -73,7 +73,7 @@ def test_a_report_is_a_result_whatever_the_verdict(
 def test_what_went_wrong_is_told(program: Callable[[str], Path]) -> None:
     """In the child's own words."""
     root = program("import sys; sys.exit('redis-server is not installed')")
-    with pytest.raises(ToolError, match="exit status 1.*redis-server is not installed"):
+    with pytest.raises(ToolError, match=r"exit status 1.*redis-server is not installed"):
         run(root)
 
 
@@ -129,7 +129,7 @@ def test_an_endless_report_is_refused(
 def test_a_list_that_fails_says_why(program: Callable[[str], Path]) -> None:
     """A misspelt experiment, say."""
     root = program("import sys; sys.exit('experiment x has no rollbacks')")
-    with pytest.raises(ToolError, match="cannot be listed.*no rollbacks"):
+    with pytest.raises(ToolError, match=r"cannot be listed.*no rollbacks"):
         list_experiments(root, CancelToken())
 
 

@@ -13,12 +13,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from dynogate.errors import ToolCancelled, ToolError, ToolTimedOut
 from dynogate.jobs.cancel import CancelToken
 from dynogate.jobs.child import ChildEnd, ChildResult, ChildSpec, run_child
 from dynogate.jobs.limits import Limits
 from dynogate.jobs.scratch import scratch_dir
-from dynogate.tools.chaos.models import Experiments
+from dynogate.tools.chaos.models import Experiment, Experiments
 
 ROLLBACK_SEC = 20.0
 """How long an experiment that is asked to stop may take to undo its faults."""
@@ -28,6 +30,7 @@ MAX_REPORT_BYTES = 16 * 2**20
 _LISTING = Limits(timeout_sec=20.0, memory_mb=1024, output_bytes=2**20)
 _REPORTED = (0, 1, 3)  # exit status: all green, one is red, one was not run to its end
 _SHOWN_CHARACTERS = 2000
+_LISTED = TypeAdapter(tuple[Experiment, ...])
 _PASSED_ON = ("HOME", "LANG", "TMPDIR")
 
 
@@ -40,7 +43,7 @@ def list_experiments(root: Path, cancel: CancelToken) -> Experiments:
     ended = run_child(_spec(root, ["list", "--json"], _LISTING), cancel=cancel)
     if ended.end is not ChildEnd.EXITED or ended.returncode:
         raise _failed("the chaos experiments cannot be listed", ended)
-    return Experiments.model_validate_json(ended.stdout)
+    return Experiments(experiments=_LISTED.validate_json(ended.stdout))
 
 
 def run_experiment(

@@ -20,7 +20,8 @@ class Experiment(Model):
     name: str = Field(description="Give it to run_chaos_experiment.")
     title: str = Field(description="What it claims.")
     service: str = Field(description="What is broken.")
-    fault: str = Field(description="How.")
+    fault: str = Field(description="How, in a word.")
+    how: str = Field(description="How, in figures.")
     quick: bool = Field(description="Whether it takes a few seconds only.")
     limit: float = Field(description="Longest that it may take, in seconds.")
 
@@ -36,7 +37,13 @@ class Experiments(Model):
             (name, "<") for name in ("experiment", "what is broken", "how", "quick", "claim")
         )
         rows = [
-            (each.name, each.service, each.fault, "yes" if each.quick else "", each.title)
+            (
+                each.name,
+                each.service,
+                f"{each.fault}: {each.how}",
+                "yes" if each.quick else "",
+                each.title,
+            )
             for each in self.experiments
         ]
         return "\n".join(table(columns, rows, limit=len(rows)))
