@@ -101,6 +101,13 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the store (`postgresql+psycopg://...`); "
         "default: SQLite in the data directory.",
     )
+    store_timeout_sec: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="Longest that a call waits for the store: for a lock, a connection, or an "
+        "answer.",
+    )
     max_profiles: int = Field(
         default=200_000, ge=1, description="Stored profiles kept; the oldest go first."
     )

@@ -74,7 +74,9 @@ def test_ready_while_the_store_answers(live: Live, data_dir: Path) -> None:
     """503 with the reason while it does not, and ready again by itself."""
     checks = live.get("/health/ready").json()["checks"]
     assert checks.pop("sandbox") in ("ok", "off")
-    assert set(checks.items()) == {(name, "ok") for name in ("store", "jobs", "audit", "shutdown")}
+    assert set(checks.items()) == {
+        (name, "ok") for name in ("store", "jobs", "audit", "files", "shutdown")
+    }
     with contextlib.closing(sqlite3.connect(next(data_dir.glob("*.db")))) as other:
         other.execute("ALTER TABLE store_totals RENAME TO gone")
         until(lambda: live.get("/health/ready").status_code == 503, "the store to be missed")

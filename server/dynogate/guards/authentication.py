@@ -19,8 +19,9 @@ from dynogate.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 _REMEMBERED = 4096
-_VERIFYING_AT_ONCE = 64
+_ASKING_AT_ONCE = 64
 _TOUCH_US = 60_000_000
+_LOOK_SEC = 0.25
 
 
 class Authenticator:
@@ -52,7 +53,9 @@ class Authenticator:
         self._good: dict[bytes, tuple[Caller, float]] = {}
         self._nameless: dict[str, Caller] = {}
         self._verifying = SingleFlight[Caller]()
+        self._asking = 0
         self._looking = SingleFlight[None]()
+        self._look_is_late = False
         self._touching: set[asyncio.Task[None]] = set()
 
     async def caller(
@@ -73,7 +76,7 @@ class Authenticator:
         credential = shown_credential(headers, query)
         if not self._required:
             if time.monotonic() >= self._open_until:
-                await self._looking(b"", self._look_for_keys)
+                await self._look()
             if not self._required:
                 return self._without_name(client)
         if credential is None:
@@ -85,13 +88,27 @@ class Authenticator:
         known = self._good.get(digest)
         if known is not None and time.monotonic() < known[1]:
             return known[0]
-        if len(self._verifying) >= _VERIFYING_AT_ONCE:
-            raise Busy("too many new credentials are being looked up; try again", retry_after=1.0)
         return await self._verifying(digest, lambda: self._verify(digest, credential))
 
     async def close(self) -> None:
         """Wait for what is still being written."""
         await asyncio.gather(*self._touching, return_exceptions=True)
+
+    async def _look(self) -> None:
+        """See whether there are keys by now, as far as the store says so in time.
+
+        A store that is silent counts as one that is out of reach: one call has waited for it.
+        """
+        known = self._open_until > 0.0
+        if known and self._look_is_late and len(self._looking):
+            return
+        try:
+            async with asyncio.timeout(_LOOK_SEC if known else None):
+                await self._looking(b"", self._look_for_keys)
+            self._look_is_late = False
+        except TimeoutError:
+            self._look_is_late = True
+            log.warning("whether there are API keys is not known now: the store is silent")
 
     async def _look_for_keys(self) -> None:
         try:
@@ -121,7 +138,13 @@ class Authenticator:
         return caller
 
     async def _by_key(self, credential: str) -> tuple[Caller, float]:
-        key = await asyncio.to_thread(self._keys.find, credential)
+        if self._asking >= _ASKING_AT_ONCE:
+            raise Busy("too many new credentials are being looked up; try again", retry_after=1.0)
+        self._asking += 1
+        try:
+            key = await asyncio.to_thread(self._keys.find, credential)
+        finally:
+            self._asking -= 1
         if key is None:
             raise Unauthenticated("the API key is not known here", reason="invalid_token")
         if key.state != "good":
