@@ -21,6 +21,10 @@ from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive, this_owner
 from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
 from dynogate.jobs.scratch import check_room
+from dynogate.load.allowed import AllowedTargets
+from dynogate.load.plan import Bounds
+from dynogate.load.storage import LoadReportStorage
+from dynogate.load.supervised import LoadRunner
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
@@ -76,6 +80,7 @@ def check(settings: Settings) -> None:
             strangers could come in.
     """
     _sandboxed(settings)
+    AllowedTargets(settings.load_targets)
     load_registry(settings.toolsets)
     with closing(open_database(settings)) as database:
         build_guards(settings, KeyTable(database), Metrics())
@@ -89,6 +94,7 @@ def build_app(settings: Settings) -> Starlette:
         ConfigurationError: the store or the sandbox cannot be had as the settings ask.
     """
     sandboxed = _sandboxed(settings)
+    allowed = AllowedTargets(settings.load_targets)
     limits = Limits(
         timeout_sec=settings.job_timeout_sec,
         memory_mb=settings.job_memory_mb,
@@ -124,6 +130,21 @@ def build_app(settings: Settings) -> Starlette:
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
                 confirm_code=settings.confirm_code,
+            ),
+            LoadReportStorage(
+                database,
+                max_reports=settings.max_load_reports,
+                max_bytes=settings.max_load_report_bytes,
+            ),
+            LoadRunner(
+                allowed=allowed,
+                bounds=Bounds(
+                    max_rate=settings.load_max_rate,
+                    max_connections=settings.load_max_connections,
+                    max_duration_sec=settings.load_max_duration_sec,
+                    max_calls=settings.load_max_calls,
+                ),
+                limits=limits,
             ),
             ReportTable(database),
             ChaosPolicy(allow=settings.allow_chaos, limits=limits),

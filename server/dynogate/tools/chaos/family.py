@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from pydantic import Field
 
-from dynogate.errors import Busy, ChaosDisabled, InvalidParams, ReportNotFound
+from dynogate.errors import Busy, ChaosDisabled, ReportNotFound
 from dynogate.jobs.queue import JobHandle
 from dynogate.store.reports import ReportTable, StoredReport
 from dynogate.tools.chaos.checkout import checkout
@@ -15,7 +15,7 @@ from dynogate.tools.chaos.child import list_experiments, run_experiment
 from dynogate.tools.chaos.models import ChaosReport, Experiment, Experiments, Run
 from dynogate.tools.context import ToolContext
 from dynogate.tools.policy import ChaosPolicy
-from dynogate.tools.registry import Annotations, Toolset
+from dynogate.tools.registry import Annotations, Toolset, invalid
 
 toolset = Toolset("chaos")
 
@@ -128,11 +128,7 @@ def _chosen(name: str, there: Experiments) -> Experiment:
         if each.name == name:
             return each
     names = ", ".join(each.name for each in there.experiments)
-    problem = f"argument 'experiment' is {name!r}; there are {names}"
-    raise InvalidParams(
-        f"run_chaos_experiment: {problem}",
-        data={"problems": [{"argument": "experiment", "problem": problem}]},
-    )
+    raise invalid("run_chaos_experiment", "experiment", f"is {name!r}; there are {names}")
 
 
 def _report(stored: StoredReport, *, full: bool) -> ChaosReport:
