@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dynogate.errors import ConfigurationError, DynogateError
+from dynogate.errors import ConfigurationError, DynogateError, StoreUnavailable
 from dynogate.gateway import Gateway
 from dynogate.guards.body import BodyGuard
 from dynogate.guards.drain import Drain
@@ -21,6 +21,10 @@ from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive, this_owner
 from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
 from dynogate.jobs.scratch import check_room
+from dynogate.load.allowed import AllowedTargets
+from dynogate.load.plan import Bounds
+from dynogate.load.storage import LoadReportStorage
+from dynogate.load.supervised import LoadRunner
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
@@ -42,7 +46,7 @@ from dynogate.tools.policy import ProfilingPolicy
 from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
-from dynogate.transports.connections import Connections
+from dynogate.transports.connections import Connections, check_files
 from dynogate.transports.front import Front
 from dynogate.transports.posted import HTTP
 from dynogate.transports.probes import Probes
@@ -75,6 +79,7 @@ def check(settings: Settings) -> None:
             strangers could come in.
     """
     _sandboxed(settings)
+    AllowedTargets(settings.load_targets)
     load_registry(settings.toolsets)
     with closing(open_database(settings)) as database:
         build_guards(settings, KeyTable(database), Metrics())
@@ -88,6 +93,12 @@ def build_app(settings: Settings) -> Starlette:
         ConfigurationError: the store or the sandbox cannot be had as the settings ask.
     """
     sandboxed = _sandboxed(settings)
+    allowed = AllowedTargets(settings.load_targets)
+    limits = Limits(
+        timeout_sec=settings.job_timeout_sec,
+        memory_mb=settings.job_memory_mb,
+        processes=settings.job_processes,
+    )
     database = open_database(settings)
     storage = ProfileStorage(
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
@@ -110,11 +121,7 @@ def build_app(settings: Settings) -> Starlette:
         services=Services(
             storage,
             ScaleneProfiler(
-                limits=Limits(
-                    timeout_sec=settings.job_timeout_sec,
-                    memory_mb=settings.job_memory_mb,
-                    processes=settings.job_processes,
-                ),
+                limits=limits,
                 sandbox=sandboxed,
                 roots=settings.roots,
             ),
@@ -122,6 +129,21 @@ def build_app(settings: Settings) -> Starlette:
                 allow_code=sandboxed or settings.allow_code,
                 max_timeout_sec=settings.job_timeout_sec,
                 confirm_code=settings.confirm_code,
+            ),
+            LoadReportStorage(
+                database,
+                max_reports=settings.max_load_reports,
+                max_bytes=settings.max_load_report_bytes,
+            ),
+            LoadRunner(
+                allowed=allowed,
+                bounds=Bounds(
+                    max_rate=settings.load_max_rate,
+                    max_connections=settings.load_max_connections,
+                    max_duration_sec=settings.load_max_duration_sec,
+                    max_calls=settings.load_max_calls,
+                ),
+                limits=limits,
             ),
             changes,
         ),
@@ -139,6 +161,7 @@ def build_app(settings: Settings) -> Starlette:
                 "sandbox": Check(in_thread(_sandbox_check(sandboxed)), every_sec=30.0),
                 "jobs": Check(in_thread(check_room)),
                 "audit": Check(audit.check),
+                "files": Check(in_thread(check_files)),
                 **guards.checks(),
             },
             drain,
@@ -169,15 +192,13 @@ def build_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
-        lost = await asyncio.to_thread(records.lost, owner_is_alive)
-        lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
             sandboxed=sandboxed,
             roots=[str(root) for root in settings.roots],
-            lost_jobs=lost,
-            lost_tasks=lost_tasks,
+            lost_jobs=await asyncio.to_thread(_given_up, lambda: records.lost(owner_is_alive)),
+            lost_tasks=await asyncio.to_thread(_given_up, tasks.lost),
         )
         watching = asyncio.create_task(watch_lists(gateway))
         sweeping = asyncio.create_task(mcp.run())
@@ -230,6 +251,15 @@ def build_app(settings: Settings) -> Starlette:
     )
 
 
+def _given_up(lost: Callable[[], int]) -> int | None:
+    """What ``lost`` says, or None while the store cannot be written: that must stop no start."""
+    try:
+        return lost()
+    except StoreUnavailable as error:
+        log.error("what a dead process left is not recorded as lost", problem=error.message)
+        return None
+
+
 def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:
     if is_public(settings) and settings.jwt_issuer is None and not keys.exist():
         raise ConfigurationError(
@@ -278,7 +308,7 @@ def open_database(settings: Settings) -> Database:
                 f"cannot create the data directory {str(settings.data_dir)!r}: "
                 f"{error.strerror}. Set DYNOGATE_DATA_DIR to one that can be written"
             ) from error
-    database = Database(settings.store_url)
+    database = Database(settings.store_url, timeout_sec=settings.store_timeout_sec)
     database.migrate()
     return database
 

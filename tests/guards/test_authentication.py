@@ -145,7 +145,7 @@ async def test_look_ups_at_once_are_bounded(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of invented keys does not become a flood of look-ups; known ones pass."""
-    monkeypatch.setattr("dynogate.guards.authentication._VERIFYING_AT_ONCE", 2)
+    monkeypatch.setattr("dynogate.guards.authentication._ASKING_AT_ONCE", 2)
     table = CountingKeys(database)
     _, text = table.create("good", [READ])
     authenticator = Authenticator(table, always=True, ttl_sec=60)
@@ -204,7 +204,7 @@ def test_every_worker_refuses_a_revoked_key(tmp_path: Path) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_sec=0.1)
+    opened = Database(f"sqlite:///{tmp_path / 'store.db'}", timeout_sec=0.1)
     opened.migrate()
     yield opened
     opened.close()
@@ -223,6 +223,10 @@ class CountingKeys(KeyTable):
         self.asked += 1
         assert self.go_on.wait(10)
         return super().find(text)
+
+    def exist(self) -> bool:
+        assert self.go_on.wait(10)
+        return super().exist()
 
 
 def bearer(text: str) -> Fields:
@@ -311,6 +315,28 @@ async def test_a_store_that_goes_away_does_not_lock_this_machine_out(database: D
     with database.write() as connection:
         connection.exec_driver_sql("DROP TABLE api_keys")
     assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
+
+
+async def test_a_store_that_falls_silent_holds_one_call_up(database: Database) -> None:
+    """Whether there are keys is found out behind the back of the others, once it answers."""
+    table = CountingKeys(database)
+    authenticator = Authenticator(table, always=False, ttl_sec=0)
+    nobody: tuple[list[tuple[bytes, bytes]], bytes, tuple[str, int]] = ([], b"", ("127.0.0.1", 1))
+    assert await authenticator.caller(*nobody) == LOCAL
+    table.create("first", [READ])
+    table.go_on.clear()
+    start = time.monotonic()
+    for _ in range(20):
+        assert await authenticator.caller(*nobody) == LOCAL
+    assert 0.2 < time.monotonic() - start < 2.0  # each waiting would take 5 s
+    table.go_on.set()
+    while not authenticator._required:
+        await authenticator.caller(*nobody)
+        await asyncio.sleep(0.01)
+        assert time.monotonic() - start < 20
+    with pytest.raises(Unauthenticated):
+        await authenticator.caller(*nobody)
+    await authenticator.close()
 
 
 async def test_a_key_is_not_remembered_beyond_its_end(database: Database) -> None:

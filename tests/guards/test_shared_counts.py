@@ -35,12 +35,12 @@ class Ups(list[bool]):
 async def test_machines_count_together(redis_server: RedisServer) -> None:
     """What one counted, another knows; the wait is within the window."""
     one, other = Ups().counts(redis_server), Ups().counts(redis_server)
-    taken = [await counts.take("alice", RATES) for counts in (one, other) * 3]
+    taken = [await counts.take(("alice", RATES)) for counts in (one, other) * 3]
     assert taken[:5] == [None] * 5
     assert taken[5] is not None
     assert taken[5].rate == RATES[0]
     assert 0 < taken[5].wait_sec <= 60
-    assert await other.take("bob", RATES) is None
+    assert await other.take(("bob", RATES)) is None
     await one.close()
     await other.close()
 
@@ -58,9 +58,9 @@ async def test_most_calls_need_no_round_trip(redis_server: RedisServer) -> None:
         return await hit(*arguments, **more)
 
     one._limiter.hit = counted  # type: ignore[method-assign]
-    taken = [await asyncio.gather(*(one.take("alice", rates) for _ in range(100)))]
+    taken = [await asyncio.gather(*(one.take(("alice", rates)) for _ in range(100)))]
     assert hits <= 26
-    taken += [await asyncio.gather(*(other.take("alice", rates) for _ in range(150)))]
+    taken += [await asyncio.gather(*(other.take(("alice", rates)) for _ in range(150)))]
     assert sum(full is None for each in taken for full in each) == 200
     await one.close()
     await other.close()
@@ -74,16 +74,16 @@ async def test_an_outage_is_noticed_and_its_end_too(
     ups = Ups()
     counts = ups.counts(redis_server)
     for _ in range(6):
-        full = await counts.take("alice", RATES)
+        full = await counts.take(("alice", RATES))
     assert full is not None
     redis_server.kill()
-    assert await counts.take("alice", RATES) is None
+    assert await counts.take(("alice", RATES)) is None
     assert ups == [True, False]
     redis_server.start()
     deadline = time.monotonic() + 10
     while ups[-1] is False:
         assert time.monotonic() < deadline
-        await counts.take("alice", RATES)
+        await counts.take(("alice", RATES))
     assert ups == [True, False, True]
     await counts.close()
 
@@ -91,13 +91,66 @@ async def test_an_outage_is_noticed_and_its_end_too(
 async def test_a_frozen_storage_costs_its_budget_once(redis_server: RedisServer) -> None:
     """The first call waits for it; those after it do not."""
     counts = Ups().counts(redis_server)
-    assert await counts.take("alice", RATES) is None
+    assert await counts.take(("alice", RATES)) is None
     redis_server.freeze()
     start = time.monotonic()
     for _ in range(100):
-        assert await counts.take("alice", RATES) is None
+        assert await counts.take(("alice", RATES)) is None
     assert time.monotonic() - start < 0.9  # three budgets; each call waiting would take 30 s
     await counts.close()
+
+
+async def test_a_slow_storage_costs_its_budget_for_all_rates_together(
+    redis_server: RedisServer,
+) -> None:
+    """Each answer comes within the budget, the second too late."""
+    delay_sec = 0.0
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server, client = await asyncio.open_connection("127.0.0.1", redis_server.port)
+
+        async def forward() -> None:
+            while data := await reader.read(65_536):
+                client.write(data)
+            client.close()
+
+        forwarding = asyncio.ensure_future(forward())
+        while data := await server.read(65_536):
+            await asyncio.sleep(delay_sec)
+            writer.write(data)
+        writer.close()
+        await forwarding
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as slow:
+        port = slow.sockets[0].getsockname()[1]
+        counts = SharedCounts(
+            f"redis://127.0.0.1:{port}/0", budget_sec=0.5, when_down="open", on_change=Ups().append
+        )
+        one_rate = RATES[:1]
+        assert await counts.take(("alice", one_rate), ("", one_rate)) is None
+        delay_sec = 0.4
+        start = time.monotonic()
+        assert await counts.take(("alice", one_rate), ("", one_rate)) is None
+        assert time.monotonic() - start < 0.7  # one answer after the other takes 0.8 s
+        await asyncio.sleep(0.5)  # what was given up comes to its end
+        await counts.close()
+
+
+async def test_a_redis_by_name_that_is_not_found_is_down(redis_server: RedisServer) -> None:
+    """As one that is out of reach; a name that is found is used."""
+    lost = SharedCounts(
+        "redis://nowhere.invalid/0", budget_sec=5.0, when_down="closed", on_change=Ups().append
+    )
+    with pytest.raises(Busy):
+        await lost.take(("alice", RATES))
+    found = SharedCounts(
+        f"redis://localhost:{redis_server.port}/0",
+        budget_sec=5.0,
+        when_down="closed",
+        on_change=Ups().append,
+    )
+    assert await found.take(("alice", RATES)) is None
+    await found.close()
 
 
 async def test_a_closed_policy_refuses_calls_while_it_is_down(redis_server: RedisServer) -> None:
@@ -106,7 +159,7 @@ async def test_a_closed_policy_refuses_calls_while_it_is_down(redis_server: Redi
     redis_server.kill()
     for _ in range(2):
         with pytest.raises(Busy, match="DYNOGATE_RATE_LIMIT_WHEN_DOWN=closed"):
-            await counts.take("alice", RATES)
+            await counts.take(("alice", RATES))
     await counts.close()
 
 

@@ -19,8 +19,9 @@ from dynogate.wire.fields import Fields
 log = get_logger(__name__)
 
 _REMEMBERED = 4096
-_VERIFYING_AT_ONCE = 64
+_ASKING_AT_ONCE = 64
 _TOUCH_US = 60_000_000
+_LOOK_SEC = 0.25
 
 
 class Authenticator:
@@ -52,7 +53,9 @@ class Authenticator:
         self._good: dict[bytes, tuple[Caller, float]] = {}
         self._nameless: dict[str, Caller] = {}
         self._verifying = SingleFlight[Caller]()
-        self._looking = SingleFlight[bool]()
+        self._asking = 0
+        self._looking = SingleFlight[None]()
+        self._look_is_late = False
         self._touching: set[asyncio.Task[None]] = set()
 
     def recognised(
@@ -90,11 +93,9 @@ class Authenticator:
         if caller is not None:
             return caller
         if not self._required:
-            if await self._looking(b"", self._look_for_keys):
+            if await self._look():
                 return await self.caller(fields, query, client)
             return self._without_name(client)
-        if len(self._verifying) >= _VERIFYING_AT_ONCE:
-            raise Busy("too many new credentials are being looked up; try again", retry_after=1.0)
         credential = shown_credential(fields, query) or b""
         digest = hashlib.sha256(credential).digest()
         text = credential.decode("latin-1")
@@ -104,8 +105,24 @@ class Authenticator:
         """Wait for what is still being written."""
         await asyncio.gather(*self._touching, return_exceptions=True)
 
-    async def _look_for_keys(self) -> bool:
-        """Whether a credential is needed from now on."""
+    async def _look(self) -> bool:
+        """See whether a credential is needed by now, as far as the store says so in time.
+
+        A store that is silent counts as one that is out of reach: one call has waited for it.
+        """
+        known = self._open_until > 0.0
+        if known and self._look_is_late and len(self._looking):
+            return self._required
+        try:
+            async with asyncio.timeout(_LOOK_SEC if known else None):
+                await self._looking(b"", self._look_for_keys)
+            self._look_is_late = False
+        except TimeoutError:
+            self._look_is_late = True
+            log.warning("whether there are API keys is not known now: the store is silent")
+        return self._required
+
+    async def _look_for_keys(self) -> None:
         try:
             self._required = await asyncio.to_thread(self._keys.exist)
         except StoreUnavailable:
@@ -113,7 +130,6 @@ class Authenticator:
                 raise
             # Nobody can have made a key in a store that is out of reach; metrics stay readable.
         self._open_until = time.monotonic() + self._ttl_sec
-        return self._required
 
     def _without_name(self, client: tuple[str, int] | None) -> Caller:
         address = client[0] if client else ""
@@ -134,7 +150,13 @@ class Authenticator:
         return caller
 
     async def _by_key(self, credential: str) -> tuple[Caller, float]:
-        key = await asyncio.to_thread(self._keys.find, credential)
+        if self._asking >= _ASKING_AT_ONCE:
+            raise Busy("too many new credentials are being looked up; try again", retry_after=1.0)
+        self._asking += 1
+        try:
+            key = await asyncio.to_thread(self._keys.find, credential)
+        finally:
+            self._asking -= 1
         if key is None:
             raise Unauthenticated("the API key is not known here", reason="invalid_token")
         if key.state != "good":

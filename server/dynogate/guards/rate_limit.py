@@ -93,10 +93,9 @@ class RateLimit:
         self, shared: "SharedCounts", share: str, windows: tuple[Window, ...]
     ) -> None:
         # The caller's own first: what they are refused must not be counted against all.
-        for key, rates in ((share, self._each), ("", self._overall_rates)):
-            full = await shared.take(key, rates)
-            if full is not None:
-                raise refusal(full.rate, full.wait_sec, windows)
+        full = await shared.take((share, self._each), ("", self._overall_rates))
+        if full is not None:
+            raise refusal(full.rate, full.wait_sec, windows)
 
 
 def _give_back(windows: Sequence[Window]) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 from dynogate.errors import Busy, ConfigurationError
 from dynogate.guards.rates import Rate
 from dynogate.guards.single_flight import SingleFlight
+from dynogate.resilience.names import addresses_async
 from dynogate.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -89,8 +91,10 @@ class SharedCounts:
         self._ask_at = 0.0
         on_change(True)
 
-    async def take(self, key: str, rates: Sequence[Rate]) -> Full | None:
-        """Count a call of ``key`` against each of ``rates``; the first that is used up, if any.
+    async def take(self, *counts: tuple[str, Sequence[Rate]]) -> Full | None:
+        """Count a call against the rates of each key; the first that is used up, if any.
+
+        What comes after that one is not counted. Everything together waits for the budget.
 
         Raises:
             Busy: it is out of reach, and calls are to be refused then.
@@ -103,7 +107,7 @@ class SharedCounts:
             self._ask_at = now + _ASK_AGAIN_SEC  # this call asks; the others need not wait
         try:
             async with asyncio.timeout(self._budget_sec):
-                full = await self._ask(key, rates)
+                full = await self._ask(counts)
         except _FAILURES as problem:
             self._went_down(problem)
             self._refuse_if_closed()
@@ -133,8 +137,8 @@ class SharedCounts:
         """Close its connections."""
         await self._pool.disconnect()
 
-    async def _ask(self, key: str, rates: Sequence[Rate]) -> Full | None:
-        for rate in rates:
+    async def _ask(self, counts: Sequence[tuple[str, Sequence[Rate]]]) -> Full | None:
+        for key, rate in ((key, rate) for key, rates in counts for rate in rates):
             while not self._spend(key, rate):
                 full = await self._leasing((key, rate.name), partial(self._lease, key, rate))
                 if full is not None:
@@ -183,7 +187,7 @@ class SharedCounts:
 
 def _pool(url: str, budget_sec: float) -> BlockingConnectionPool:
     try:
-        return BlockingConnectionPool.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
             max_connections=_CONNECTIONS,
             timeout=budget_sec,
@@ -193,3 +197,15 @@ def _pool(url: str, budget_sec: float) -> BlockingConnectionPool:
         )
     except ValueError as error:
         raise ConfigurationError(f"DYNOGATE_RATE_LIMIT_STORAGE: {error}") from None
+    if issubclass(pool.connection_class, Connection):  # with TLS or without; no socket file
+        pool.connection_class = type("Named", (_Named, pool.connection_class), {})
+    return pool
+
+
+class _Named(Connection):
+    """Looks its host's name up where a silent resolver holds nobody up."""
+
+    async def connect(self) -> None:
+        if not self.is_connected:
+            await addresses_async(self.host)
+        await super().connect()  # type: ignore[no-untyped-call]  # it has no types
