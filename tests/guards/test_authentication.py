@@ -321,7 +321,7 @@ async def test_a_store_that_falls_silent_holds_one_call_up(database: Database) -
     """Whether there are keys is found out behind the back of the others, once it answers."""
     table = CountingKeys(database)
     authenticator = Authenticator(table, always=False, ttl_sec=0)
-    nobody: tuple[list[tuple[bytes, bytes]], bytes, tuple[str, int]] = ([], b"", ("127.0.0.1", 1))
+    nobody = (Fields([]), b"", ("127.0.0.1", 1))
     assert await authenticator.caller(*nobody) == LOCAL
     table.create("first", [READ])
     table.go_on.clear()
