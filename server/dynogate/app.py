@@ -21,6 +21,10 @@ from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive, this_owner
 from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
 from dynogate.jobs.scratch import check_room
+from dynogate.load.allowed import AllowedTargets
+from dynogate.load.plan import Bounds
+from dynogate.load.storage import LoadReportStorage
+from dynogate.load.supervised import LoadRunner
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
@@ -29,6 +33,7 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.reports import ReportTable
 from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
@@ -38,7 +43,7 @@ from dynogate.telemetry.pulse import Pulse
 from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
-from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.policy import ChaosPolicy, ProfilingPolicy
 from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
@@ -75,6 +80,7 @@ def check(settings: Settings) -> None:
             strangers could come in.
     """
     _sandboxed(settings)
+    AllowedTargets(settings.load_targets)
     load_registry(settings.toolsets)
     with closing(open_database(settings)) as database:
         build_guards(settings, KeyTable(database), Metrics())
@@ -88,6 +94,12 @@ def build_app(settings: Settings) -> Starlette:
         ConfigurationError: the store or the sandbox cannot be had as the settings ask.
     """
     sandboxed = _sandboxed(settings)
+    allowed = AllowedTargets(settings.load_targets)
+    limits = Limits(
+        timeout_sec=settings.job_timeout_sec,
+        memory_mb=settings.job_memory_mb,
+        processes=settings.job_processes,
+    )
     database = open_database(settings)
     storage = ProfileStorage(
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
@@ -110,11 +122,7 @@ def build_app(settings: Settings) -> Starlette:
         services=Services(
             storage,
             ScaleneProfiler(
-                limits=Limits(
-                    timeout_sec=settings.job_timeout_sec,
-                    memory_mb=settings.job_memory_mb,
-                    processes=settings.job_processes,
-                ),
+                limits=limits,
                 sandbox=sandboxed,
                 roots=settings.roots,
             ),
@@ -123,6 +131,23 @@ def build_app(settings: Settings) -> Starlette:
                 max_timeout_sec=settings.job_timeout_sec,
                 confirm_code=settings.confirm_code,
             ),
+            LoadReportStorage(
+                database,
+                max_reports=settings.max_load_reports,
+                max_bytes=settings.max_load_report_bytes,
+            ),
+            LoadRunner(
+                allowed=allowed,
+                bounds=Bounds(
+                    max_rate=settings.load_max_rate,
+                    max_connections=settings.load_max_connections,
+                    max_duration_sec=settings.load_max_duration_sec,
+                    max_calls=settings.load_max_calls,
+                ),
+                limits=limits,
+            ),
+            ReportTable(database),
+            ChaosPolicy(allow=settings.allow_chaos, limits=limits),
             changes,
         ),
         jobs=JobQueue(

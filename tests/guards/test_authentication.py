@@ -19,6 +19,7 @@ from dynogate.guards.caller import LOCAL
 from dynogate.settings import load_settings
 from dynogate.store.database import Database
 from dynogate.store.keys import ApiKey, KeyTable
+from dynogate.wire.fields import Fields
 from tests.live import Live, as_process, in_process, until
 
 READ, EXECUTE = "tools:read", "tools:execute"
@@ -228,8 +229,8 @@ class CountingKeys(KeyTable):
         return super().exist()
 
 
-def bearer(text: str) -> list[tuple[bytes, bytes]]:
-    return [(b"authorization", f"Bearer {text}".encode())]
+def bearer(text: str) -> Fields:
+    return Fields([(b"authorization", f"Bearer {text}".encode())])
 
 
 async def test_the_store_is_asked_once_for_all_who_wait(database: Database) -> None:
@@ -310,17 +311,17 @@ async def test_without_a_store_nobody_new_comes_in(database: Database) -> None:
 async def test_a_store_that_goes_away_does_not_lock_this_machine_out(database: Database) -> None:
     """Nobody can have made a key meanwhile; metrics must tell of the outage."""
     authenticator = Authenticator(KeyTable(database), always=False, ttl_sec=0)
-    assert await authenticator.caller([], b"", ("127.0.0.1", 1)) == LOCAL
+    assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
     with database.write() as connection:
         connection.exec_driver_sql("DROP TABLE api_keys")
-    assert await authenticator.caller([], b"", ("127.0.0.1", 1)) == LOCAL
+    assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
 
 
 async def test_a_store_that_falls_silent_holds_one_call_up(database: Database) -> None:
     """Whether there are keys is found out behind the back of the others, once it answers."""
     table = CountingKeys(database)
     authenticator = Authenticator(table, always=False, ttl_sec=0)
-    nobody: tuple[list[tuple[bytes, bytes]], bytes, tuple[str, int]] = ([], b"", ("127.0.0.1", 1))
+    nobody = (Fields([]), b"", ("127.0.0.1", 1))
     assert await authenticator.caller(*nobody) == LOCAL
     table.create("first", [READ])
     table.go_on.clear()
@@ -365,5 +366,5 @@ async def test_callers_without_names_are_counted_by_address(
 ) -> None:
     """A site with a /64 of IPv6 addresses is one caller."""
     authenticator = Authenticator(KeyTable(database), always=False)
-    caller = await authenticator.caller([], b"", (address, 1))
+    caller = await authenticator.caller(Fields([]), b"", (address, 1))
     assert (caller.principal, caller.share) == ("local", share)
