@@ -384,6 +384,7 @@ class CircuitOpen(Unavailable):
     """
 
     code, status = 1509, 503
+    retry_after: float
 
     def __init__(self, circuit: str, *, retry_after: float) -> None:
         super().__init__(

@@ -2,13 +2,14 @@ import sqlite3
 import stat
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from dynogate.errors import ConfigurationError, StoreUnavailable
-from dynogate.store.database import Database
+from dynogate.store.database import ASKING_POSTGRES, Database
 from tests.postgres import PostgresCluster
 
 
@@ -187,7 +188,9 @@ def test_writers_of_one_process_queue_up(tmp_path: Path) -> None:
 def test_every_connection_in_use_is_reported(database: Database) -> None:
     """SQLAlchemy's pool holds fifteen."""
     impatient = Database(
-        database.engine.url.render_as_string(hide_password=False), busy_timeout_sec=0.1
+        database.engine.url.render_as_string(hide_password=False),
+        busy_timeout_sec=0.1,
+        policy=replace(ASKING_POSTGRES, timeout_sec=0.1),
     )
     held = [impatient.engine.connect() for _ in range(15)]
     with pytest.raises(StoreUnavailable, match="every connection to it is in use"):

@@ -59,7 +59,7 @@ class Upstream:
 
     Args:
         name: of the server, for errors, logs and metrics; clients see it.
-        url: where its paths begin.
+        url: what paths are appended to.
         policy: how it is asked.
         on_change: told whenever its circuit opens or closes.
         max_bytes: longest answer.
@@ -81,11 +81,12 @@ class Upstream:
     ) -> None:
         self.name = name
         self.breaker = policy.breaker(name, _is_down, on_change)
-        self._url = url.rstrip("/")
+        self._url = url
         self._timeout_sec = policy.timeout_sec
         self._max_bytes = max_bytes
         self._limits = httpx2.Limits(max_connections=max_connections)
         self._client: httpx2.AsyncClient | None = None
+        self._opening = asyncio.Lock()
         backoff = replace(policy.backoff(_is_worth_it), idempotent=lambda request: request.again)
         self._ask = async_retry(backoff)(self._attempt)
 
@@ -140,11 +141,9 @@ class Upstream:
                 raise UpstreamFailed(f"{self.name} did not answer: {problem}") from error
 
     async def _exchange(self, request: "_Request") -> Reply:
-        if self._client is None:
-            # No timeout of its own: each of its phases would have one, and bounds would add up.
-            self._client = httpx2.AsyncClient(timeout=None, limits=self._limits)
+        client = await self._opened()
         body = bytearray()
-        async with self._client.stream(
+        async with client.stream(
             request.method,
             request.url,
             content=request.content,
@@ -165,6 +164,16 @@ class Upstream:
                         f"{self.name} answers more than {self._max_bytes} bytes", answered=status
                     )
         return Reply(status, response.headers, bytes(body))
+
+    async def _opened(self) -> httpx2.AsyncClient:
+        async with self._opening:
+            if self._client is None:
+                # In a thread: reading all known certificates takes 20 ms. Without a timeout: each
+                # phase of an exchange would have it, and the sum would be anything.
+                self._client = await asyncio.to_thread(
+                    httpx2.AsyncClient, timeout=None, limits=self._limits
+                )
+            return self._client
 
 
 @dataclass(frozen=True, slots=True)

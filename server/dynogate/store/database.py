@@ -10,20 +10,26 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dynogate.errors import ConfigurationError, StoreUnavailable
+from dynogate.resilience.breaker import CircuitBreaker, OnChange
+from dynogate.resilience.policy import Policy
 from dynogate.store.faults import store_faults
 from dynogate.store.migration import upgrade
 from dynogate.store.schema import metadata, store_totals
 
+if TYPE_CHECKING:
+    from dynogate.store.postgres import Server
+
+ASKING_POSTGRES: Final = Policy(timeout_sec=10.0, retries=2, failures=5, recovery_sec=5.0)
 _WRITES: Final = "dynogate_writes"
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 # Unused pages are given back to the disk only where there are many: reuse costs less.
@@ -38,20 +44,30 @@ class Database:
         engine: SQLAlchemy's engine, for what has no method here.
     """
 
-    def __init__(self, url: str, *, busy_timeout_sec: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_timeout_sec: float = 10.0,
+        policy: Policy = ASKING_POSTGRES,
+        on_change: OnChange | None = None,
+    ) -> None:
         """Prepare to use ``url``; nothing is opened yet.
 
         Args:
             url: ``sqlite:///path/to/file.db`` or ``postgresql+psycopg://user@host/name``.
-            busy_timeout_sec: how long a call waits for a lock or a free connection.
+            busy_timeout_sec: how long a call waits for a lock or a free connection of SQLite.
+            policy: how a PostgreSQL server is asked.
+            on_change: told whenever that server's circuit opens or closes.
 
         Raises:
             ConfigurationError: the URL is not one of those, the driver is not installed, or the
                 directory of the file cannot be made.
         """
         self._url = _parse(url)
-        self._timeout_sec = busy_timeout_sec
+        self._timeout_sec = busy_timeout_sec if self.is_sqlite else policy.timeout_sec
         self._writer = threading.Lock()
+        self._server: Server | None = None
         if self.is_sqlite:
             _make_directory(Path(str(self._url.database)))
         try:
@@ -64,6 +80,13 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", self._on_sqlite_connect)
             event.listen(self.engine, "begin", _on_sqlite_begin)
+        else:
+            self._server = _server(self.engine, policy, on_change)
+
+    @property
+    def breaker(self) -> CircuitBreaker | None:
+        """What leaves a PostgreSQL server alone while it is down; None for a file."""
+        return None if self._server is None else self._server.breaker
 
     @property
     def is_sqlite(self) -> bool:
@@ -80,7 +103,7 @@ class Database:
         with self.read() as connection:
             if upgrade(connection, apply=False):
                 return
-        with self.write() as connection:
+        with self._transaction(writes=True, patient=True) as connection:
             upgrade(connection, apply=True)
 
     @contextmanager
@@ -90,7 +113,7 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be read now.
         """
-        with store_faults(), self.engine.connect() as connection, connection.begin():
+        with self._transaction() as connection:
             yield connection
 
     @contextmanager
@@ -100,12 +123,7 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be written now; nothing was changed.
         """
-        with (
-            store_faults(),
-            self._turn_to_write(),
-            self.engine.connect().execution_options(**{_WRITES: True}) as connection,
-            connection.begin(),
-        ):
+        with self._transaction(writes=True) as connection:
             yield connection
 
     def ping(self) -> None:
@@ -155,12 +173,27 @@ class Database:
         """Close every connection; the next use opens new ones."""
         self.engine.dispose()
 
+    @contextmanager
+    def _transaction(self, *, writes: bool = False, patient: bool = False) -> Iterator[Connection]:
+        with (
+            store_faults(),
+            self._turn_to_write() if writes else nullcontext(),
+            self._connection(patient=patient) as connection,
+            connection.execution_options(**{_WRITES: writes}).begin(),
+        ):
+            yield connection
+
+    def _connection(self, *, patient: bool) -> AbstractContextManager[Connection]:
+        if self._server is None:
+            return self.engine.connect()
+        return self._server.connection(patient=patient)
+
     def _engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"pool_timeout": self._timeout_sec}
         if not self.is_sqlite:
             options["pool_pre_ping"] = True  # a restarted server costs nobody an error
             options["connect_args"] = {
-                "connect_timeout": 10,
+                "connect_timeout": 10,  # of a transaction that may take any time
                 "tcp_user_timeout": 30_000,
                 "application_name": "dynogate",
             }
@@ -202,6 +235,13 @@ class Database:
             yield
         finally:
             self._writer.release()
+
+
+def _server(engine: Engine, policy: Policy, on_change: OnChange | None) -> "Server":
+    # Only now: its driver is an extra.
+    from dynogate.store.postgres import Server
+
+    return Server(engine, policy, on_change)
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

@@ -1,0 +1,173 @@
+"""A PostgreSQL server that hangs, is not there, or comes back: bounded, left alone, asked again."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import make_url, text
+
+from dynogate.errors import StoreUnavailable
+from dynogate.resilience.circuit import State
+from dynogate.resilience.policy import Policy
+from dynogate.store.database import Database
+from tests.postgres import PostgresCluster
+
+POLICY = Policy(timeout_sec=0.5, retries=2, failures=2, recovery_sec=0.3)
+
+
+class Link:
+    """What passes between the store and a server, until it is cut or silent.
+
+    Attributes:
+        silent: takes connections and bytes, and lets nothing through.
+        refused: closes every new connection at once, so many times.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.silent = False
+        self.refused = 0
+        self.connections = 0
+        self._to = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for one in self._open:
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self.connections += 1
+                if self.refused:
+                    self.refused -= 1
+                    client.close()
+                    continue
+                server = socket.create_connection(self._to)
+                self._open += [client, server]
+                for one, other in ((client, server), (server, client)):
+                    thread = threading.Thread(target=self._pass, args=(one, other))
+                    self._threads.append(thread)
+                    thread.start()
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                if not self.silent:
+                    other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def link(postgres: PostgresCluster) -> Iterator[Link]:
+    link = Link(postgres.port)
+    yield link
+    link.close()
+
+
+@pytest.fixture
+def changes() -> list[State]:
+    """Each state that the circuit came to."""
+    return []
+
+
+@pytest.fixture
+def database(link: Link, fresh_postgres_url: str, changes: list[State]) -> Iterator[Database]:
+    direct = Database(fresh_postgres_url)
+    direct.migrate()
+    direct.close()
+    url = make_url(fresh_postgres_url).set(port=link.port).render_as_string(hide_password=False)
+    database = Database(
+        url, policy=POLICY, on_change=lambda name, before, after: changes.append(after)
+    )
+    yield database
+    database.close()
+
+
+def test_a_silent_server_costs_its_bound_and_then_nothing(
+    database: Database, link: Link, changes: list[State]
+) -> None:
+    """On a connection that was open, on a new one; then it is left alone, and it recovers."""
+    database.ping()
+    link.silent = True
+    for _ in range(2):
+        start = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="cannot be reached"):
+            database.ping()
+        assert time.monotonic() - start < 3  # psycopg gives a new connection 2 s at least
+    assert changes == ["open"]
+    start, asked = time.monotonic(), link.connections
+    with pytest.raises(StoreUnavailable, match="is not asked now") as caught:
+        database.ping()
+    assert time.monotonic() - start < 0.2
+    assert link.connections == asked
+    assert 0 < (caught.value.retry_after or 0) <= 0.3
+    link.silent = False
+    time.sleep(0.3)
+    database.ping()
+    assert changes == ["open", "half_open", "closed"]
+
+
+def test_an_answer_that_does_not_come_ends_its_transaction(database: Database, link: Link) -> None:
+    """In the middle of one, which is undone; its connection is not used again."""
+
+    def two_statements() -> None:
+        with database.write() as connection:
+            connection.execute(text("DELETE FROM store_totals"))
+            link.silent = True
+            connection.execute(text("SELECT 1"))
+
+    start = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        two_statements()
+    assert 0.4 < time.monotonic() - start < 2
+    link.silent = False
+    database.ping()
+
+
+def test_a_slow_statement_ends_in_time_too(database: Database, changes: list[State]) -> None:
+    """Whatever keeps it."""
+    with pytest.raises(StoreUnavailable), database.read() as connection:
+        connection.execute(text("SELECT pg_sleep(60)"))
+    database.ping()
+    assert changes == []
+
+
+def test_a_connection_that_fails_is_tried_again(
+    database: Database, link: Link, changes: list[State]
+) -> None:
+    """As when the server is just starting; nobody notices."""
+    link.refused = 2
+    database.ping()
+    assert link.connections == 3
+    assert changes == []
+
+
+def test_a_wrong_statement_says_nothing_of_the_server(
+    database: Database, changes: list[State]
+) -> None:
+    """However often."""
+    for _ in range(5):
+        with pytest.raises(StoreUnavailable), database.read() as connection:
+            connection.execute(text("SELECT * FROM nowhere"))
+    database.ping()
+    assert changes == []
+
+
+def test_a_file_has_no_circuit(tmp_path: object) -> None:
+    """SQLite is on this machine: what it says, it says at once."""
+    assert Database(f"sqlite:///{tmp_path}/store.db").breaker is None
