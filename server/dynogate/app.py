@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dynogate.dependencies import Dependencies
-from dynogate.errors import ConfigurationError, DynogateError
+from dynogate.errors import ConfigurationError, DynogateError, StoreUnavailable
 from dynogate.gateway import Gateway
 from dynogate.guards.body import BodyGuard
 from dynogate.guards.drain import Drain
@@ -22,6 +22,10 @@ from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive, this_owner
 from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
 from dynogate.jobs.scratch import check_room
+from dynogate.load.allowed import AllowedTargets
+from dynogate.load.plan import Bounds
+from dynogate.load.storage import LoadReportStorage
+from dynogate.load.supervised import LoadRunner
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
@@ -30,6 +34,7 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.reports import ReportTable
 from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
@@ -39,11 +44,11 @@ from dynogate.telemetry.pulse import Pulse
 from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
-from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.policy import ChaosPolicy, ProfilingPolicy
 from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
-from dynogate.transports.connections import Connections
+from dynogate.transports.connections import Connections, check_files
 from dynogate.transports.front import Front
 from dynogate.transports.posted import HTTP
 from dynogate.transports.probes import Probes
@@ -76,6 +81,7 @@ def check(settings: Settings) -> None:
             strangers could come in.
     """
     _sandboxed(settings)
+    AllowedTargets(settings.load_targets)
     load_registry(settings.toolsets)
     metrics = Metrics()
     dependencies = Dependencies(settings, metrics)
@@ -93,6 +99,12 @@ def build_app(settings: Settings) -> Starlette:
     sandboxed = _sandboxed(settings)
     metrics = Metrics(settings.run_dir)
     dependencies = Dependencies(settings, metrics)
+    allowed = AllowedTargets(settings.load_targets)
+    limits = Limits(
+        timeout_sec=settings.job_timeout_sec,
+        memory_mb=settings.job_memory_mb,
+        processes=settings.job_processes,
+    )
     database = open_database(settings, dependencies)
     storage = ProfileStorage(
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
@@ -114,11 +126,7 @@ def build_app(settings: Settings) -> Starlette:
         services=Services(
             storage,
             ScaleneProfiler(
-                limits=Limits(
-                    timeout_sec=settings.job_timeout_sec,
-                    memory_mb=settings.job_memory_mb,
-                    processes=settings.job_processes,
-                ),
+                limits=limits,
                 sandbox=sandboxed,
                 roots=settings.roots,
             ),
@@ -127,6 +135,23 @@ def build_app(settings: Settings) -> Starlette:
                 max_timeout_sec=settings.job_timeout_sec,
                 confirm_code=settings.confirm_code,
             ),
+            LoadReportStorage(
+                database,
+                max_reports=settings.max_load_reports,
+                max_bytes=settings.max_load_report_bytes,
+            ),
+            LoadRunner(
+                allowed=allowed,
+                bounds=Bounds(
+                    max_rate=settings.load_max_rate,
+                    max_connections=settings.load_max_connections,
+                    max_duration_sec=settings.load_max_duration_sec,
+                    max_calls=settings.load_max_calls,
+                ),
+                limits=limits,
+            ),
+            ReportTable(database),
+            ChaosPolicy(allow=settings.allow_chaos, limits=limits),
             changes,
         ),
         jobs=JobQueue(
@@ -144,6 +169,7 @@ def build_app(settings: Settings) -> Starlette:
                 "jobs": Check(in_thread(check_room)),
                 "audit": Check(audit.check),
                 "circuits": Check(dependencies.look),
+                "files": Check(in_thread(check_files)),
                 **guards.checks(),
             },
             drain,
@@ -174,15 +200,13 @@ def build_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
-        lost = await asyncio.to_thread(records.lost, owner_is_alive)
-        lost_tasks = await asyncio.to_thread(tasks.lost)
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
             sandboxed=sandboxed,
             roots=[str(root) for root in settings.roots],
-            lost_jobs=lost,
-            lost_tasks=lost_tasks,
+            lost_jobs=await asyncio.to_thread(_given_up, lambda: records.lost(owner_is_alive)),
+            lost_tasks=await asyncio.to_thread(_given_up, tasks.lost),
         )
         watching = asyncio.create_task(watch_lists(gateway))
         sweeping = asyncio.create_task(mcp.run())
@@ -233,6 +257,15 @@ def build_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, DynogateError: _refusal},
     )
+
+
+def _given_up(lost: Callable[[], int]) -> int | None:
+    """What ``lost`` says, or None while the store cannot be written: that must stop no start."""
+    try:
+        return lost()
+    except StoreUnavailable as error:
+        log.error("what a dead process left is not recorded as lost", problem=error.message)
+        return None
 
 
 def _refuse_strangers(settings: Settings, keys: KeyTable) -> None:

@@ -127,7 +127,8 @@ def _run_server(settings: "Settings") -> None:
         timeout_graceful_shutdown=int(settings.shutdown_grace_sec) + 1,
     )
     if settings.workers > 1:
-        supervise(config)
+        if not supervise(config):
+            sys.exit(FAILED)
         return
     server = uvicorn.Server(config)
     with contextlib.suppress(KeyboardInterrupt):

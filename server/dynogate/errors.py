@@ -36,6 +36,14 @@
     │   ├── TooShortToProfile      1425, 422
     │   ├── NoProfileWritten       1426, 422
     │   ├── UnreadableProfile      1500, 500
+    │   ├── ReportNotFound         1404, 404
+    │   ├── UnreadableReport       1500, 500
+    │   ├── TargetNotAllowed       1430, 403
+    │   ├── TargetUnreachable      1502, 502
+    │   ├── NothingMeasured        1427, 422
+    │   ├── ExtraMissing           1501, 501
+    │   ├── ChaosDisabled          1405, 403
+    │   ├── ChaosUnavailable       1501, 501
     │   ├── ToolCancelled          1499, 499
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
@@ -45,6 +53,7 @@
     │   ├── IssuerUnavailable      1508, 503
     │   ├── CircuitOpen            1509, 503 (knows what is not asked, and until when)
     │   └── UpstreamFailed         1510, 502
+    ├── RigFailed                 what a chaos experiment needs could not be had
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
         ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
@@ -55,6 +64,7 @@ Codes of the JSON-RPC specification lie in -32768..-32000, and those of MCP amon
 one for the other.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -303,6 +313,54 @@ class UnreadableProfile(ToolError):
     code, status = 1500, 500
 
 
+class ReportNotFound(ToolError):
+    """No stored report, of a load test or of a chaos experiment, has this id."""
+
+    code, status = 1404, 404
+
+
+class UnreadableReport(ToolError):
+    """A stored report is damaged, or of another version; others are not affected."""
+
+    code, status = 1500, 500
+
+
+class TargetNotAllowed(ToolError):
+    """A load test was asked for of a server that ``DYNOGATE_LOAD_TARGETS`` does not name."""
+
+    code, status = 1430, 403
+
+
+class TargetUnreachable(ToolError):
+    """The server to be loaded cannot be connected to."""
+
+    code, status = 1502, 502
+
+
+class NothingMeasured(ToolError):
+    """A load test was stopped, by its limits or by its process dying, before it had a result."""
+
+    code, status = 1427, 422
+
+
+class ExtraMissing(ToolError):
+    """A tool needs packages of an extra that is not installed here; says which."""
+
+    code, status = 1501, 501
+
+
+class ChaosDisabled(ToolError):
+    """``run_chaos_experiment`` is not enabled here."""
+
+    code, status = 1405, 403
+
+
+class ChaosUnavailable(ToolError):
+    """The chaos experiments are not there: this gateway does not run from a checkout."""
+
+    code, status = 1501, 501
+
+
 class ToolCancelled(ToolError):
     """The call was cancelled, or its client went away."""
 
@@ -327,6 +385,27 @@ class Busy(DynogateError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message, data={"retry_after": retry_after})
         self.retry_after = retry_after
+
+
+_SHORT_OF = {
+    errno.EMFILE: "too many files and connections are open in this process (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOSPC: "a disk is full",
+    errno.EDQUOT: "a quota of a disk is used up",
+    errno.ENOMEM: "there is no memory left",
+    errno.EAGAIN: "no more processes or threads can be started (ulimit -u)",
+}
+_SHORT_RETRY_SEC = 5.0
+
+
+def exhausted(error: OSError) -> Busy | None:
+    """What to tell a client where this machine has run out of something; None for other errors."""
+    what = _SHORT_OF.get(error.errno or 0)
+    return (
+        Busy(f"this gateway is short of means: {what}", retry_after=_SHORT_RETRY_SEC)
+        if what
+        else None
+    )
 
 
 class RateLimited(Busy):
@@ -408,6 +487,10 @@ class UpstreamFailed(Unavailable):
     ) -> None:
         super().__init__(message, retry_after=retry_after)
         self.answered = answered
+
+
+class RigFailed(DynogateError):
+    """A server that a chaos experiment needs could not be started, or did not do what it had to."""
 
 
 class ConfigurationError(DynogateError):

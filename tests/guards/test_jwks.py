@@ -2,17 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from dynogate.errors import IssuerUnavailable
+from dynogate.errors import Busy, IssuerUnavailable
 from dynogate.guards.jwks import Jwks
 from dynogate.resilience.policy import Policy
 from tests.issuer import Issuer
 
 POLICY = Policy(timeout_sec=5.0, retries=2, failures=3, recovery_sec=10.0)
+IMPATIENT = replace(POLICY, timeout_sec=0.3)
 
 
 @pytest.fixture
@@ -91,6 +94,59 @@ async def test_an_issuer_that_cannot_be_asked_is_told_as_such(
     with pytest.raises(IssuerUnavailable):
         await keys.key("second", "RS256")
     assert await keys.key("first", "RS256")
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[str]:
+    """An issuer that sends a byte now and then, for ever."""
+    dripping: list[asyncio.Task[None]] = []
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dripping.append(asyncio.ensure_future(go_on(writer)))
+        await reader.read()  # until the client hangs up
+        dripping[-1].cancel()
+        writer.close()
+
+    async def go_on(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nx-more: ")
+        while True:
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
+
+
+async def test_an_issuer_that_drips_is_given_up(silent: str) -> None:
+    """However long each byte lets hope; the headers count, too."""
+    start = time.monotonic()
+    with pytest.raises(IssuerUnavailable, match=r"did not answer within 0\.3 s"):
+        await Jwks(silent, IMPATIENT).key("first", "RS256")
+    assert time.monotonic() - start < 1.0
+
+
+async def test_who_waits_for_a_silent_issuer_keeps_nobody_out(
+    issuer: Issuer, silent: str, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens with unknown keys are bounded in number; one whose key is known does not wait."""
+    monkeypatch.setattr("dynogate.guards.jwks._WAITING_AT_ONCE", 2)
+    keys = Jwks(issuer.url, IMPATIENT)
+    assert await keys.key("first", "RS256")
+    keys.issuer._url = silent
+    waiting = [asyncio.ensure_future(keys.key(f"invented{n}", "RS256")) for n in range(3)]
+    await asyncio.sleep(0.05)
+    with pytest.raises(Busy, match="wait for their issuer"):
+        waiting[2].result()
+    assert await keys.key("first", "RS256")
+    assert not waiting[0].done()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_name_that_is_not_found_is_told_as_such(impatient: None) -> None:
+    """By the resolver's own word."""
+    with pytest.raises(IssuerUnavailable, match=r"(?i)name|address"):
+        await Jwks("http://nowhere.invalid/keys", POLICY).key("first", "RS256")
 
 
 async def test_an_issuer_that_is_down_for_a_moment_costs_nobody_an_error(issuer: Issuer) -> None:

@@ -23,6 +23,10 @@ HELLO = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "hi"}}
 RATES = read_rates("5/minute;1000/hour", "client", "DYNOGATE_RATE_LIMIT")
 
 
+def policy(budget_sec: float, recovery_sec: float = 1.0) -> Policy:
+    return Policy(timeout_sec=budget_sec, retries=0, failures=1, recovery_sec=recovery_sec)
+
+
 class Changes(list[State]):
     """What was told of the storage."""
 
@@ -36,7 +40,7 @@ class Changes(list[State]):
     ) -> SharedCounts:
         return SharedCounts(
             redis.url,
-            policy=Policy(timeout_sec=budget_sec, retries=0, failures=1, recovery_sec=recovery_sec),
+            policy=policy(budget_sec, recovery_sec),
             when_down=when_down,
             on_change=lambda name, before, after: self.append(after),
         )
@@ -45,12 +49,12 @@ class Changes(list[State]):
 async def test_machines_count_together(redis_server: RedisServer) -> None:
     """What one counted, another knows; the wait is within the window."""
     one, other = Changes().counts(redis_server), Changes().counts(redis_server)
-    taken = [await counts.take("alice", RATES) for counts in (one, other) * 3]
+    taken = [await counts.take(("alice", RATES)) for counts in (one, other) * 3]
     assert taken[:5] == [None] * 5
     assert taken[5] is not None
     assert taken[5].rate == RATES[0]
     assert 0 < taken[5].wait_sec <= 60
-    assert await other.take("bob", RATES) is None
+    assert await other.take(("bob", RATES)) is None
     await one.close()
     await other.close()
 
@@ -68,9 +72,9 @@ async def test_most_calls_need_no_round_trip(redis_server: RedisServer) -> None:
         return await hit(*arguments, **more)
 
     one._limiter.hit = counted  # type: ignore[method-assign]
-    taken = [await asyncio.gather(*(one.take("alice", rates) for _ in range(100)))]
+    taken = [await asyncio.gather(*(one.take(("alice", rates)) for _ in range(100)))]
     assert hits <= 26
-    taken += [await asyncio.gather(*(other.take("alice", rates) for _ in range(150)))]
+    taken += [await asyncio.gather(*(other.take(("alice", rates)) for _ in range(150)))]
     assert sum(full is None for each in taken for full in each) == 200
     await one.close()
     await other.close()
@@ -81,16 +85,16 @@ async def test_an_outage_is_noticed_and_its_end_too(redis_server: RedisServer) -
     changes = Changes()
     counts = changes.counts(redis_server, recovery_sec=0.05)
     for _ in range(6):
-        full = await counts.take("alice", RATES)
+        full = await counts.take(("alice", RATES))
     assert full is not None
     redis_server.kill()
-    assert await counts.take("alice", RATES) is None
+    assert await counts.take(("alice", RATES)) is None
     assert changes == ["open"]
     redis_server.start()
     deadline = time.monotonic() + 10
     while changes[-1] != "closed":
         assert time.monotonic() < deadline
-        await counts.take("alice", RATES)
+        await counts.take(("alice", RATES))
     assert changes[-2:] == ["half_open", "closed"]
     await counts.close()
 
@@ -98,13 +102,61 @@ async def test_an_outage_is_noticed_and_its_end_too(redis_server: RedisServer) -
 async def test_a_frozen_storage_costs_its_budget_once(redis_server: RedisServer) -> None:
     """The first call waits for it; those after it do not."""
     counts = Changes().counts(redis_server)
-    assert await counts.take("alice", RATES) is None
+    assert await counts.take(("alice", RATES)) is None
     redis_server.freeze()
     start = time.monotonic()
     for _ in range(100):
-        assert await counts.take("alice", RATES) is None
+        assert await counts.take(("alice", RATES)) is None
     assert time.monotonic() - start < 0.9  # three budgets; each call waiting would take 30 s
     await counts.close()
+
+
+async def test_a_slow_storage_costs_its_budget_for_all_rates_together(
+    redis_server: RedisServer,
+) -> None:
+    """Each answer comes within the budget, the second too late."""
+    delay_sec = 0.0
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server, client = await asyncio.open_connection("127.0.0.1", redis_server.port)
+
+        async def forward() -> None:
+            while data := await reader.read(65_536):
+                client.write(data)
+            client.close()
+
+        forwarding = asyncio.ensure_future(forward())
+        while data := await server.read(65_536):
+            await asyncio.sleep(delay_sec)
+            writer.write(data)
+        writer.close()
+        await forwarding
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as slow:
+        port = slow.sockets[0].getsockname()[1]
+        counts = SharedCounts(f"redis://127.0.0.1:{port}/0", policy=policy(0.5), when_down="open")
+        one_rate = RATES[:1]
+        assert await counts.take(("alice", one_rate), ("", one_rate)) is None
+        delay_sec = 0.4
+        start = time.monotonic()
+        assert await counts.take(("alice", one_rate), ("", one_rate)) is None
+        assert time.monotonic() - start < 0.7  # one answer after the other takes 0.8 s
+        await asyncio.sleep(0.5)  # what was given up comes to its end
+        await counts.close()
+
+
+async def test_a_redis_by_name_that_is_not_found_is_down(redis_server: RedisServer) -> None:
+    """As one that is out of reach; a name that is found is used."""
+    lost = SharedCounts("redis://nowhere.invalid/0", policy=policy(5.0), when_down="closed")
+    with pytest.raises(Busy):
+        await lost.take(("alice", RATES))
+    found = SharedCounts(
+        f"redis://localhost:{redis_server.port}/0",
+        policy=policy(5.0),
+        when_down="closed",
+    )
+    assert await found.take(("alice", RATES)) is None
+    await found.close()
 
 
 async def test_a_closed_policy_refuses_calls_while_it_is_down(redis_server: RedisServer) -> None:
@@ -113,7 +165,7 @@ async def test_a_closed_policy_refuses_calls_while_it_is_down(redis_server: Redi
     redis_server.kill()
     for _ in range(2):
         with pytest.raises(Busy, match="DYNOGATE_RATE_LIMIT_WHEN_DOWN=closed"):
-            await counts.take("alice", RATES)
+            await counts.take(("alice", RATES))
     await counts.close()
 
 

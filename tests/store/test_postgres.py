@@ -66,31 +66,6 @@ def test_a_silent_server_costs_its_bound_and_then_nothing(
     assert changes == ["open", "half_open", "closed"]
 
 
-def test_an_answer_that_does_not_come_ends_its_transaction(database: Database, link: Link) -> None:
-    """In the middle of one, which is undone; its connection is not used again."""
-
-    def two_statements() -> None:
-        with database.write() as connection:
-            connection.execute(text("DELETE FROM store_totals"))
-            link.silent = True
-            connection.execute(text("SELECT 1"))
-
-    start = time.monotonic()
-    with pytest.raises(StoreUnavailable, match="cannot be reached"):
-        two_statements()
-    assert 0.4 < time.monotonic() - start < 2
-    link.silent = False
-    database.ping()
-
-
-def test_a_slow_statement_ends_in_time_too(database: Database, changes: list[State]) -> None:
-    """Whatever keeps it."""
-    with pytest.raises(StoreUnavailable), database.read() as connection:
-        connection.execute(text("SELECT pg_sleep(60)"))
-    database.ping()
-    assert changes == []
-
-
 def test_a_connection_that_fails_is_tried_again(
     database: Database, link: Link, changes: list[State]
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import msgspec
 
-from dynogate.errors import IssuerUnavailable, Unavailable, UpstreamFailed
+from dynogate.errors import Busy, IssuerUnavailable, Unavailable, UpstreamFailed
 from dynogate.guards.single_flight import SingleFlight
 from dynogate.resilience.breaker import OnChange
 from dynogate.resilience.http import Reply, Upstream
@@ -20,6 +20,7 @@ log = get_logger(__name__)
 _FRESH_SEC = 600.0  # a key that the issuer took back is refused by then
 _STALE_SEC = 86_400.0  # how long an issuer may be out of reach
 _ASK_AGAIN_SEC = 10.0  # tokens with invented key ids must not become requests to the issuer
+_WAITING_AT_ONCE = 64
 _MAX_BYTES = 256 * 1024
 _MAX_KEYS = 100
 # One kind of key for each algorithm, and no secrets: a public key that is taken for one lets
@@ -51,6 +52,7 @@ class Jwks:
         self._asked_at = float("-inf")
         self._problem: Unavailable | None = None
         self._fetching = SingleFlight[None]()
+        self._waiting = 0
         self._refreshing: asyncio.Task[None] | None = None
 
     async def key(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
@@ -60,6 +62,7 @@ class Jwks:
 
         Raises:
             IssuerUnavailable: the issuer cannot be asked, and it is not known.
+            Busy: too many wait for the issuer already; tokens with known keys need not.
         """
         age = time.monotonic() - self._fetched_at
         found = self._find(kid, algorithm) if age < _STALE_SEC else None
@@ -68,7 +71,7 @@ class Jwks:
                 self._refreshing = asyncio.ensure_future(self._fetch_once())
             return found
         if self._may_ask() or len(self._fetching):
-            await self._fetch_once()
+            await self._wait_for_fetch()
         found = self._find(kid, algorithm)
         if found is None and self._problem is not None:
             raise IssuerUnavailable(
@@ -92,6 +95,15 @@ class Jwks:
             return jwt.PyJWK(fitting[0], algorithm=algorithm)
         except jwt.PyJWTError:
             return None
+
+    async def _wait_for_fetch(self) -> None:
+        if self._waiting >= _WAITING_AT_ONCE:
+            raise Busy("too many tokens wait for their issuer's keys; try again", retry_after=1.0)
+        self._waiting += 1
+        try:
+            await self._fetch_once()
+        finally:
+            self._waiting -= 1
 
     async def _fetch_once(self) -> None:
         await self._fetching(b"", self._fetch)

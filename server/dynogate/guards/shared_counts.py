@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, dropwhile
 from typing import Literal, TypeVar
 
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -19,6 +21,7 @@ from dynogate.guards.rates import Rate
 from dynogate.guards.single_flight import SingleFlight
 from dynogate.resilience.breaker import OnChange
 from dynogate.resilience.circuit import State
+from dynogate.resilience.names import addresses_async
 from dynogate.resilience.policy import Policy
 from dynogate.telemetry.logs import get_logger
 
@@ -95,22 +98,24 @@ class SharedCounts:
         self._on_change = on_change
         self.breaker = policy.breaker("rate_limits", _FAILURES, self._changed)
 
-    async def take(self, key: str, rates: Sequence[Rate]) -> Full | None:
-        """Count a call of ``key`` against each of ``rates``; the first that is used up, if any.
+    async def take(self, *counts: tuple[str, Sequence[Rate]]) -> Full | None:
+        """Count a call against the rates of each key; the first that is used up, if any.
+
+        What comes after that one is not counted. Everything together waits for the budget.
 
         Raises:
             Busy: it is out of reach, and calls are to be refused then.
         """
+        pairs = ((key, rate) for key, rates in counts for rate in rates)
+        unspent = dropwhile(lambda pair: self._spend(*pair), pairs)
+        first = next(unspent, None)
+        if first is None:
+            return None
         try:
-            for rate in rates:
-                while not self._spend(key, rate):
-                    lease = partial(self._lease, key, rate)
-                    full = await self._reach(partial(self._leasing, (key, rate.name), lease))
-                    if full is not None:
-                        return full
+            return await self._reach(lambda: self._ask(chain((first,), unspent)))
         except _AWAY:
             self._refuse_if_closed()
-        return None
+            return None
 
     async def ping(self) -> str:
         """``ok``, or what happens while it is out of reach.
@@ -132,6 +137,14 @@ class SharedCounts:
     async def _reach(self, ask: Callable[[], Awaitable[T]]) -> T:
         async with self.breaker.guarding_async(), asyncio.timeout(self._budget_sec):
             return await ask()
+
+    async def _ask(self, pairs: Iterable[tuple[str, Rate]]) -> Full | None:
+        for key, rate in pairs:
+            while not self._spend(key, rate):
+                full = await self._leasing((key, rate.name), partial(self._lease, key, rate))
+                if full is not None:
+                    return full
+        return None
 
     def _spend(self, key: str, rate: Rate) -> bool:
         lease = self._leases.get((key, rate.name))
@@ -175,7 +188,7 @@ class SharedCounts:
 
 def _pool(url: str, budget_sec: float) -> BlockingConnectionPool:
     try:
-        return BlockingConnectionPool.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
             max_connections=_CONNECTIONS,
             timeout=budget_sec,
@@ -185,3 +198,15 @@ def _pool(url: str, budget_sec: float) -> BlockingConnectionPool:
         )
     except ValueError as error:
         raise ConfigurationError(f"DYNOGATE_RATE_LIMIT_STORAGE: {error}") from None
+    if issubclass(pool.connection_class, Connection):  # with TLS or without; no socket file
+        pool.connection_class = type("Named", (_Named, pool.connection_class), {})
+    return pool
+
+
+class _Named(Connection):
+    """Looks its host's name up where a silent resolver holds nobody up."""
+
+    async def connect(self) -> None:
+        if not self.is_connected:
+            await addresses_async(self.host)
+        await super().connect()  # type: ignore[no-untyped-call]  # it has no types

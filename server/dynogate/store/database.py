@@ -6,34 +6,36 @@ a loss of power (for which it would not). A profile takes seconds to make; the f
 milliseconds (sqlite.org/pragma.html#pragma_synchronous).
 """
 
+import math
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dynogate.errors import ConfigurationError, StoreUnavailable
 from dynogate.resilience.breaker import CircuitBreaker, OnChange
 from dynogate.resilience.policy import Policy
-from dynogate.store.faults import store_faults
+from dynogate.store.faults import check_file, store_faults
 from dynogate.store.migration import upgrade
 from dynogate.store.schema import metadata, store_totals
 
 if TYPE_CHECKING:
     from dynogate.store.postgres import Server
 
-ASKING_POSTGRES: Final = Policy(timeout_sec=10.0, retries=2, failures=5, recovery_sec=5.0)
+ASKING_STORE: Final = Policy(timeout_sec=10.0, retries=2, failures=5, recovery_sec=5.0)
 _WRITES: Final = "dynogate_writes"
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 # Unused pages are given back to the disk only where there are many: reuse costs less.
 _SPARE_PAGES: Final = 256
+_MIGRATION_SEC: Final = 600.0
 _LOG_LIMIT_BYTES: Final = 64 * 2**20
 
 
@@ -45,19 +47,14 @@ class Database:
     """
 
     def __init__(
-        self,
-        url: str,
-        *,
-        busy_timeout_sec: float = 10.0,
-        policy: Policy = ASKING_POSTGRES,
-        on_change: OnChange | None = None,
+        self, url: str, *, policy: Policy = ASKING_STORE, on_change: OnChange | None = None
     ) -> None:
         """Prepare to use ``url``; nothing is opened yet.
 
         Args:
             url: ``sqlite:///path/to/file.db`` or ``postgresql+psycopg://user@host/name``.
-            busy_timeout_sec: how long a call waits for a lock or a free connection of SQLite.
-            policy: how a PostgreSQL server is asked.
+            policy: how long a call waits for a lock, a free connection, or an answer; and what
+                becomes of a PostgreSQL server that is down.
             on_change: told whenever that server's circuit opens or closes.
 
         Raises:
@@ -65,13 +62,15 @@ class Database:
                 directory of the file cannot be made.
         """
         self._url = _parse(url)
-        self._timeout_sec = busy_timeout_sec if self.is_sqlite else policy.timeout_sec
+        self._timeout_sec = policy.timeout_sec
         self._writer = threading.Lock()
-        self._server: Server | None = None
         if self.is_sqlite:
             _make_directory(Path(str(self._url.database)))
+        self._server: Server | None = None
         try:
             self.engine = create_engine(self._url, **self._engine_options())
+            if not self.is_sqlite:
+                self._server = _server(self.engine, policy, on_change)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"A PostgreSQL store needs the Python package {error.name!r}. Install it with: "
@@ -80,8 +79,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", self._on_sqlite_connect)
             event.listen(self.engine, "begin", _on_sqlite_begin)
-        else:
-            self._server = _server(self.engine, policy, on_change)
+            event.listen(self.engine, "handle_error", _on_sqlite_error)
 
     @property
     def breaker(self) -> CircuitBreaker | None:
@@ -103,7 +101,9 @@ class Database:
         with self.read() as connection:
             if upgrade(connection, apply=False):
                 return
-        with self._transaction(writes=True, patient=True) as connection:
+        server = self._server
+        waiting = nullcontext() if server is None else server.patience.together(_MIGRATION_SEC)
+        with waiting, self.write() as connection:
             upgrade(connection, apply=True)
 
     @contextmanager
@@ -113,7 +113,12 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be read now.
         """
-        with self._transaction() as connection:
+        with (
+            store_faults(),
+            self.breaker or nullcontext(),
+            self._connect() as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -123,17 +128,25 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be written now; nothing was changed.
         """
-        with self._transaction(writes=True) as connection:
+        with (
+            store_faults(),
+            self.breaker or nullcontext(),
+            self._turn_to_write(),
+            self._connect().execution_options(**{_WRITES: True}) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def ping(self) -> None:
-        """Ask the database for an answer.
+        """Ask the database for an answer, and see that SQLite's file can be written.
 
         Raises:
-            StoreUnavailable: it gives none.
+            StoreUnavailable: it gives none, or could not store anything.
         """
         with self.read() as connection:
             connection.execute(select(store_totals.c.profiles)).scalar_one()
+        if self.is_sqlite:
+            check_file(Path(str(self._url.database)))
 
     def size_bytes(self) -> int:
         """Disk space taken, indices and SQLite's log included.
@@ -173,27 +186,15 @@ class Database:
         """Close every connection; the next use opens new ones."""
         self.engine.dispose()
 
-    @contextmanager
-    def _transaction(self, *, writes: bool = False, patient: bool = False) -> Iterator[Connection]:
-        with (
-            store_faults(),
-            self._turn_to_write() if writes else nullcontext(),
-            self._connection(patient=patient) as connection,
-            connection.execution_options(**{_WRITES: writes}).begin(),
-        ):
-            yield connection
-
-    def _connection(self, *, patient: bool) -> AbstractContextManager[Connection]:
-        if self._server is None:
-            return self.engine.connect()
-        return self._server.connection(patient=patient)
+    def _connect(self) -> Connection:
+        return self.engine.connect() if self._server is None else self._server.connect()
 
     def _engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"pool_timeout": self._timeout_sec}
         if not self.is_sqlite:
             options["pool_pre_ping"] = True  # a restarted server costs nobody an error
             options["connect_args"] = {
-                "connect_timeout": 10,  # of a transaction that may take any time
+                "connect_timeout": math.ceil(self._timeout_sec),
                 "tcp_user_timeout": 30_000,
                 "application_name": "dynogate",
             }
@@ -248,6 +249,16 @@ def _on_sqlite_begin(connection: Connection) -> None:
     # A transaction that reads and then writes may fail at once unless it begins as a writer.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _on_sqlite_error(context: ExceptionContext) -> None:
+    """Let go of a connection that was opened while the file could not be written.
+
+    It would stay like that for ever, however long ago the file can be written again.
+    """
+    if "readonly" in str(context.original_exception):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
 
 
 def _parse(text_url: str) -> URL:

@@ -1,102 +1,137 @@
-"""A PostgreSQL server as the store asks it: for a bounded time, and not while it is down."""
+"""A PostgreSQL server that is waited for so long, and no longer, and left alone while it is down.
 
-import math
+Neither libpq nor psycopg bounds that wait. Where what is sent gets lost and the TCP connection goes
+on (a stopped server, a proxy that lost its way), a query would wait for ever, and its thread with
+it; ``tcp_user_timeout`` sees only a machine that no longer answers at all.
+"""
+
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
-from psycopg import Connection as PsycopgConnection
-from psycopg import OperationalError as PsycopgError
+import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dynogate.resilience.breaker import OnChange
+from dynogate.resilience.names import addresses
 from dynogate.resilience.policy import Policy
 from dynogate.resilience.retry import retry
 
+T = TypeVar("T")
+
+_LOOK_EVERY_SEC = 0.1
 # Classes of SQLSTATE that say that the server, not the statement, is at fault: connection
 # exception, insufficient resources, operator intervention (PostgreSQL's manual, appendix A).
 _SERVER_IS_DOWN = ("08", "53", "57")
 _CANCELED = "57014"
-_LOOK_SEC = 0.1
 
-_ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
+
+class Patience(threading.local):
+    """How long this thread waits for the server: for each answer, or for several together.
+
+    Args:
+        seconds: for each answer.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until: float | None = None
+
+    @contextmanager
+    def together(self, seconds: float | None = None) -> Iterator[None]:
+        """Wait for everything in this block together for ``seconds``; default: as for one."""
+        before, self._until = self._until, time.monotonic() + (seconds or self._seconds)
+        try:
+            yield
+        finally:
+            self._until = before
+
+    def left(self) -> float:
+        """Seconds to wait for the next answer.
+
+        Raises:
+            OperationalError: none.
+        """
+        if self._until is None:
+            return self._seconds
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise _no_answer()
+        return left
+
+
+class _Connection(psycopg.Connection[Any]):
+    patience: Patience | None = None
+
+    def wait(
+        self, gen: PQGen[T], interval: float = _LOOK_EVERY_SEC, timeout: float | None = None
+    ) -> T:
+        if self.patience is None:
+            return super().wait(gen, interval, timeout)
+        began, left = time.monotonic(), self.patience.left()
+        try:
+            return super().wait(gen, interval, left)
+        except psycopg.OperationalError:
+            if time.monotonic() - began < left:
+                raise
+            # Nobody knows what it would answer next: SQLAlchemy drops what is closed.
+            self.close()
+            raise _no_answer() from None
 
 
 class Server:
     """One server, whose connections come from ``engine``.
 
-    A server that takes connections and answers nothing, as one behind a proxy or a broken link
-    does, would hold a thread for ever: libpq has no timeout for an answer.
-
     Args:
-        policy: longest that a transaction may take, and what becomes of a server that is down.
+        policy: longest wait for an answer, and what becomes of a server that is down.
         on_change: told whenever its circuit opens or closes.
 
     Attributes:
         breaker: counts transactions that failed because the server is down.
+        patience: of the connections.
     """
 
     def __init__(self, engine: Engine, policy: Policy, on_change: OnChange | None) -> None:
         self.breaker = policy.breaker("store", _is_down, on_change)
-        self._timeout_sec = policy.timeout_sec
+        self.patience = Patience(policy.timeout_sec)
+        be_patient(engine, self.patience)
         self._connect = retry(policy.backoff(_is_away))(engine.connect)
-        event.listen(engine, "do_connect", _open)
 
-    @contextmanager
-    def connection(self, *, patient: bool = False) -> Iterator[Connection]:
-        """A connection for one transaction.
+    def connect(self) -> Connection:
+        """A connection of the pool that answers, or a new one; tried again within the same time."""
+        with self.patience.together():
+            return self._connect()
 
-        Args:
-            patient: whether the transaction may take any time.
 
-        Raises:
-            CircuitOpen: the server has kept failing and is not asked now.
-            SQLAlchemyError: what the server, or the pool of connections, has to say.
-        """
-        with self.breaker.guarding():
-            before = _ends_at.get()
-            _ends_at.set(math.inf if patient else time.monotonic() + self._timeout_sec)
+def be_patient(engine: Engine, patience: Patience) -> None:
+    """Let the connections of ``engine`` have this patience."""
+
+    def connect(_dialect: object, _record: object, args: list[Any], more: dict[str, Any]) -> Any:
+        _look_up(more.get("host"), patience.left())
+        connection = _Connection.connect(*args, **more)
+        connection.patience = patience
+        return connection
+
+    event.listen(engine, "do_connect", connect)
+
+
+def _look_up(hosts: str | None, timeout_sec: float) -> None:
+    """See that the names of the servers can be found at all, which libpq would wait for."""
+    for host in (hosts or "").split(","):
+        if host and not host.startswith("/"):  # a directory of sockets
             try:
-                with self._connect() as connection:
-                    yield connection
-            finally:
-                _ends_at.set(before)
-
-
-class _BoundedConnection(PsycopgConnection[Any]):
-    """Does not wait for an answer beyond the end of the transaction's time."""
-
-    def wait(
-        self, gen: PQGen[Any], interval: float = _LOOK_SEC, timeout: float | None = None
-    ) -> Any:
-        ends_at = _ends_at.get()
-        if ends_at == math.inf:
-            return super().wait(gen, interval, timeout)
-        try:
-            return super().wait(gen, interval, max(ends_at - time.monotonic(), 0.001))
-        except PsycopgError:
-            if time.monotonic() < ends_at or self.closed:
-                raise
-            self.close()  # its answer may still come, and would be taken for another's
-            raise PsycopgError("the connection gave no answer in time") from None
-
-
-def _open(_dialect: object, _record: object, arguments: Any, parameters: dict[str, Any]) -> Any:
-    left = _ends_at.get() - time.monotonic()
-    if left <= 0:
-        raise PsycopgError("no time left to open a connection")
-    if left < math.inf:
-        parameters = {**parameters, "connect_timeout": math.ceil(left)}
-    return _BoundedConnection.connect(*arguments, **parameters)
+                addresses(host, timeout_sec)
+            except OSError as error:
+                raise psycopg.OperationalError(f"no connection: {error}") from error
 
 
 def _is_away(error: Exception) -> bool:
-    """Whether no connection could be had."""
+    """Whether no connection could be had; all of them in use has been waited for already."""
     return isinstance(error, OperationalError) and _is_down(error)
 
 
@@ -110,3 +145,7 @@ def _is_down(error: Exception) -> bool:
     if error.connection_invalidated or state is None:
         return isinstance(error, OperationalError)
     return state.startswith(_SERVER_IS_DOWN) and state != _CANCELED
+
+
+def _no_answer() -> psycopg.OperationalError:
+    return psycopg.OperationalError("the connection is given up: no answer in time")
