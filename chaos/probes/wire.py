@@ -147,11 +147,13 @@ def broken_off(
     """
     rig = current()
     through, around = ask(rig.port(link), echo(size), 3.0), ask(rig.gateway.port, echo(size))
-    place = "nothing" if not through.data else "body" if b"\r\n\r\n" in through.data else "head"
+    begun = "body" if b"\r\n\r\n" in through.data else "head"
+    place = begun if through.data else "nothing"
     return proof(
         (place, through.end) == (within, end) and not through.whole and around.whole,
         f"of an answer of {len(around.data):,} bytes {len(through.data):,} came through {link!r}, "
-        f"which ends in {place}, and the connection was {through.end}",
+        f"{f'into the {place}' if through.data else 'not even a head'}, and the connection was "
+        f"{through.end}",
         came=len(through.data),
         whole=len(around.data),
     )
