@@ -36,12 +36,24 @@
     │   ├── TooShortToProfile      1425, 422
     │   ├── NoProfileWritten       1426, 422
     │   ├── UnreadableProfile      1500, 500
+    │   ├── ReportNotFound         1404, 404
+    │   ├── UnreadableReport       1500, 500
+    │   ├── TargetNotAllowed       1430, 403
+    │   ├── TargetUnreachable      1502, 502
+    │   ├── NothingMeasured        1427, 422
+    │   ├── ExtraMissing           1501, 501
+    │   ├── ChaosDisabled          1405, 403
+    │   ├── ChaosUnavailable       1501, 501
     │   ├── ToolCancelled          1499, 499
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
     │   └── RateLimited            1429, 429 (knows the limits)
-    ├── StoreUnavailable           1507, 503
-    ├── IssuerUnavailable          1508, 503
+    ├── Unavailable               what the gateway depends on cannot be used now
+    │   ├── StoreUnavailable       1507, 503
+    │   ├── IssuerUnavailable      1508, 503
+    │   ├── CircuitOpen            1509, 503 (knows what is not asked, and until when)
+    │   └── UpstreamFailed         1510, 502
+    ├── RigFailed                 what a chaos experiment needs could not be had
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
         ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
@@ -52,6 +64,7 @@ Codes of the JSON-RPC specification lie in -32768..-32000, and those of MCP amon
 one for the other.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -300,6 +313,54 @@ class UnreadableProfile(ToolError):
     code, status = 1500, 500
 
 
+class ReportNotFound(ToolError):
+    """No stored report, of a load test or of a chaos experiment, has this id."""
+
+    code, status = 1404, 404
+
+
+class UnreadableReport(ToolError):
+    """A stored report is damaged, or of another version; others are not affected."""
+
+    code, status = 1500, 500
+
+
+class TargetNotAllowed(ToolError):
+    """A load test was asked for of a server that ``DYNOGATE_LOAD_TARGETS`` does not name."""
+
+    code, status = 1430, 403
+
+
+class TargetUnreachable(ToolError):
+    """The server to be loaded cannot be connected to."""
+
+    code, status = 1502, 502
+
+
+class NothingMeasured(ToolError):
+    """A load test was stopped, by its limits or by its process dying, before it had a result."""
+
+    code, status = 1427, 422
+
+
+class ExtraMissing(ToolError):
+    """A tool needs packages of an extra that is not installed here; says which."""
+
+    code, status = 1501, 501
+
+
+class ChaosDisabled(ToolError):
+    """``run_chaos_experiment`` is not enabled here."""
+
+    code, status = 1405, 403
+
+
+class ChaosUnavailable(ToolError):
+    """The chaos experiments are not there: this gateway does not run from a checkout."""
+
+    code, status = 1501, 501
+
+
 class ToolCancelled(ToolError):
     """The call was cancelled, or its client went away."""
 
@@ -326,6 +387,27 @@ class Busy(DynogateError):
         self.retry_after = retry_after
 
 
+_SHORT_OF = {
+    errno.EMFILE: "too many files and connections are open in this process (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOSPC: "a disk is full",
+    errno.EDQUOT: "a quota of a disk is used up",
+    errno.ENOMEM: "there is no memory left",
+    errno.EAGAIN: "no more processes or threads can be started (ulimit -u)",
+}
+_SHORT_RETRY_SEC = 5.0
+
+
+def exhausted(error: OSError) -> Busy | None:
+    """What to tell a client where this machine has run out of something; None for other errors."""
+    what = _SHORT_OF.get(error.errno or 0)
+    return (
+        Busy(f"this gateway is short of means: {what}", retry_after=_SHORT_RETRY_SEC)
+        if what
+        else None
+    )
+
+
 class RateLimited(Busy):
     """The caller, or all callers together, reached a limit of calls; nothing was run.
 
@@ -343,16 +425,72 @@ class RateLimited(Busy):
         self.policies = policies
 
 
-class StoreUnavailable(DynogateError):
+class Unavailable(DynogateError):
+    """Something that the gateway depends on cannot be used now.
+
+    Attributes:
+        retry_after: seconds until it is worth asking again, for the Retry-After header; None where
+            nothing is known.
+    """
+
+    status = 503
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        if retry_after is not None:
+            self.data = {"retry_after": round(retry_after, 3)}
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(Unavailable):
     """The store cannot be read or written (disk full, locked, connection lost)."""
 
     code, status = 1507, 503
 
 
-class IssuerUnavailable(DynogateError):
+class IssuerUnavailable(Unavailable):
     """Whether an access token is good cannot be known: its issuer's keys are out of reach."""
 
     code, status = 1508, 503
+
+
+class CircuitOpen(Unavailable):
+    """What has kept failing is not asked for a while: its circuit breaker is open.
+
+    Attributes:
+        circuit: the name of the breaker, which is that of what it guards.
+        retry_after: seconds until a call may probe whether it is back.
+    """
+
+    code, status = 1509, 503
+    retry_after: float
+
+    def __init__(self, circuit: str, *, retry_after: float) -> None:
+        super().__init__(
+            f"{circuit} has kept failing and is not asked now; try again in {retry_after:.3f} s",
+            retry_after=retry_after,
+        )
+        self.circuit = circuit
+
+
+class UpstreamFailed(Unavailable):
+    """Another server was asked, and did not answer in time, or not with what was asked for.
+
+    Attributes:
+        answered: the HTTP status it answered with; None where it did not answer.
+    """
+
+    code, status = 1510, 502
+
+    def __init__(
+        self, message: str, *, answered: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.answered = answered
+
+
+class RigFailed(DynogateError):
+    """A server that a chaos experiment needs could not be started, or did not do what it had to."""
 
 
 class ConfigurationError(DynogateError):

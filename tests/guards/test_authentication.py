@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from dynogate.errors import Busy, StoreUnavailable, Unauthenticated
 from dynogate.guards.authentication import Authenticator
 from dynogate.guards.caller import LOCAL
 from dynogate.settings import load_settings
-from dynogate.store.database import Database
+from dynogate.store.database import ASKING_STORE, Database
 from dynogate.store.keys import ApiKey, KeyTable
+from dynogate.wire.fields import Fields
 from tests.live import Live, as_process, in_process, until
 
 READ, EXECUTE = "tools:read", "tools:execute"
@@ -144,7 +146,7 @@ async def test_look_ups_at_once_are_bounded(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of invented keys does not become a flood of look-ups; known ones pass."""
-    monkeypatch.setattr("dynogate.guards.authentication._VERIFYING_AT_ONCE", 2)
+    monkeypatch.setattr("dynogate.guards.authentication._ASKING_AT_ONCE", 2)
     table = CountingKeys(database)
     _, text = table.create("good", [READ])
     authenticator = Authenticator(table, always=True, ttl_sec=60)
@@ -203,7 +205,9 @@ def test_every_worker_refuses_a_revoked_key(tmp_path: Path) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_sec=0.1)
+    opened = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.1)
+    )
     opened.migrate()
     yield opened
     opened.close()
@@ -223,9 +227,13 @@ class CountingKeys(KeyTable):
         assert self.go_on.wait(10)
         return super().find(text)
 
+    def exist(self) -> bool:
+        assert self.go_on.wait(10)
+        return super().exist()
 
-def bearer(text: str) -> list[tuple[bytes, bytes]]:
-    return [(b"authorization", f"Bearer {text}".encode())]
+
+def bearer(text: str) -> Fields:
+    return Fields([(b"authorization", f"Bearer {text}".encode())])
 
 
 async def test_the_store_is_asked_once_for_all_who_wait(database: Database) -> None:
@@ -306,10 +314,32 @@ async def test_without_a_store_nobody_new_comes_in(database: Database) -> None:
 async def test_a_store_that_goes_away_does_not_lock_this_machine_out(database: Database) -> None:
     """Nobody can have made a key meanwhile; metrics must tell of the outage."""
     authenticator = Authenticator(KeyTable(database), always=False, ttl_sec=0)
-    assert await authenticator.caller([], b"", ("127.0.0.1", 1)) == LOCAL
+    assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
     with database.write() as connection:
         connection.exec_driver_sql("DROP TABLE api_keys")
-    assert await authenticator.caller([], b"", ("127.0.0.1", 1)) == LOCAL
+    assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
+
+
+async def test_a_store_that_falls_silent_holds_one_call_up(database: Database) -> None:
+    """Whether there are keys is found out behind the back of the others, once it answers."""
+    table = CountingKeys(database)
+    authenticator = Authenticator(table, always=False, ttl_sec=0)
+    nobody = (Fields([]), b"", ("127.0.0.1", 1))
+    assert await authenticator.caller(*nobody) == LOCAL
+    table.create("first", [READ])
+    table.go_on.clear()
+    start = time.monotonic()
+    for _ in range(20):
+        assert await authenticator.caller(*nobody) == LOCAL
+    assert 0.2 < time.monotonic() - start < 2.0  # each waiting would take 5 s
+    table.go_on.set()
+    while not authenticator._required:
+        await authenticator.caller(*nobody)
+        await asyncio.sleep(0.01)
+        assert time.monotonic() - start < 20
+    with pytest.raises(Unauthenticated):
+        await authenticator.caller(*nobody)
+    await authenticator.close()
 
 
 async def test_a_key_is_not_remembered_beyond_its_end(database: Database) -> None:
@@ -339,5 +369,5 @@ async def test_callers_without_names_are_counted_by_address(
 ) -> None:
     """A site with a /64 of IPv6 addresses is one caller."""
     authenticator = Authenticator(KeyTable(database), always=False)
-    caller = await authenticator.caller([], b"", (address, 1))
+    caller = await authenticator.caller(Fields([]), b"", (address, 1))
     assert (caller.principal, caller.share) == ("local", share)

@@ -44,7 +44,7 @@ class Notes(JobRecords):
     def ended(self, job_id: str, state: str, reason: str | None) -> None:
         self._note(job_id, "ended", state, reason)
 
-    def lost(self, owner_is_alive: Callable[[str], bool]) -> int:
+    def lost(self, owner_is_alive: Callable[[str], bool | None]) -> int:
         raise NotImplementedError
 
 

@@ -1,14 +1,21 @@
+import os
+import shutil
 import sqlite3
 import stat
 import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import text
 
 from dynogate.errors import ConfigurationError, StoreUnavailable
-from dynogate.store.database import Database
+from dynogate.store.database import ASKING_STORE, Database
 from tests.postgres import PostgresCluster
 
 
@@ -130,7 +137,9 @@ def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path) -> None:
 
 def test_a_locked_file_is_reported_and_then_works_again(tmp_path: Path) -> None:
     """Another process holds SQLite's write lock for longer than a call waits."""
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_sec=0.2)
+    database = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.2)
+    )
     database.migrate()
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -147,7 +156,9 @@ def test_a_file_locked_at_its_first_opening_is_waited_for(tmp_path: Path) -> Non
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("CREATE TABLE other (a)")
-    impatient = Database(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_sec=0.05)
+    impatient = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.05)
+    )
     with pytest.raises(StoreUnavailable, match="write lock"):
         impatient.migrate()
     patient = Database(f"sqlite:///{tmp_path / 'store.db'}")
@@ -165,7 +176,9 @@ def test_a_file_locked_at_its_first_opening_is_waited_for(tmp_path: Path) -> Non
 
 def test_writers_of_one_process_queue_up(tmp_path: Path) -> None:
     """The one that waits too long is told so; SQLite takes one writer at a time."""
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_sec=0.1)
+    database = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.1)
+    )
     database.migrate()
     refused: list[StoreUnavailable] = []
 
@@ -184,10 +197,43 @@ def test_writers_of_one_process_queue_up(tmp_path: Path) -> None:
     database.close()
 
 
+def test_a_file_that_cannot_be_written_is_told_before_a_call_meets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readiness asks: a database that answers may still be read-only, or on a full disk."""
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    database.migrate()
+    database.ping()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda path, mode: mode == os.R_OK)
+        with pytest.raises(StoreUnavailable, match="cannot be written"):
+            database.ping()
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+        with pytest.raises(StoreUnavailable, match="is full"):
+            database.ping()
+    database.ping()
+    database.close()
+
+
+def test_a_connection_that_cannot_write_is_not_kept(tmp_path: Path) -> None:
+    """It was opened while the disk was read-only, and would stay so; the next one may write."""
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    database.migrate()
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")  # as if opened so
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        add_job(database, "a")
+    add_job(database, "a")
+    assert count_jobs(database) == 1
+    database.close()
+
+
 def test_every_connection_in_use_is_reported(database: Database) -> None:
     """SQLAlchemy's pool holds fifteen."""
     impatient = Database(
-        database.engine.url.render_as_string(hide_password=False), busy_timeout_sec=0.1
+        database.engine.url.render_as_string(hide_password=False),
+        policy=replace(ASKING_STORE, timeout_sec=0.1),
     )
     held = [impatient.engine.connect() for _ in range(15)]
     with pytest.raises(StoreUnavailable, match="every connection to it is in use"):
@@ -316,6 +362,73 @@ def test_a_stopped_server_is_reported_and_then_works_again(
     database.close()
 
 
+def test_a_server_whose_name_is_not_found_is_out_of_reach() -> None:
+    """Told like one that does not answer, without its name."""
+    database = Database("postgresql://dynogate@nowhere.invalid/store")
+    with pytest.raises(StoreUnavailable, match="cannot be reached") as caught:
+        database.ping()
+    assert "nowhere" not in caught.value.message
+
+
+@contextmanager
+def frozen(postgres: PostgresCluster) -> Iterator[None]:
+    """Every process of the server stopped: connections stay, and nothing is answered."""
+    pid = int((postgres.directory / "data" / "postmaster.pid").read_text().split()[0])
+    parent = psutil.Process(pid)
+    processes = [parent, *parent.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+@pytest.fixture
+def impatient(fresh_postgres_url: str) -> Iterator[Database]:
+    """A store on PostgreSQL that is waited for half a second, with a connection."""
+    database = Database(fresh_postgres_url, policy=replace(ASKING_STORE, timeout_sec=0.5))
+    database.migrate()
+    yield database
+    database.close()
+
+
+def test_a_server_that_answers_nothing_is_given_up(
+    postgres: PostgresCluster, impatient: Database
+) -> None:
+    """In the time of one answer, though a new connection is tried, too; then it works again."""
+    with frozen(postgres):
+        start = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="cannot be reached"):
+            impatient.ping()
+        assert 0.5 <= time.monotonic() - start < 1.0
+    impatient.ping()
+
+
+def test_a_server_that_stops_answering_in_a_transaction_is_given_up(
+    postgres: PostgresCluster, impatient: Database
+) -> None:
+    """What it has not answered in time does not become the answer to something else."""
+
+    def ask() -> None:
+        with impatient.read() as connection, frozen(postgres):
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        ask()
+    assert count_jobs(impatient) == 0
+
+
+def test_an_answer_may_take_its_time_while_others_do(fresh_postgres_url: str) -> None:
+    """Each statement has the whole time; only getting a connection is one wait."""
+    database = Database(fresh_postgres_url, policy=replace(ASKING_STORE, timeout_sec=0.5))
+    with database.read() as connection:
+        for _ in range(3):
+            connection.execute(text("SELECT pg_sleep(0.3)"))
+    database.close()
+
+
 def test_space_is_given_back_where_much_is_free(tmp_path: Path) -> None:
     """A quarter of the file at least, and at most so many pages in one call."""
     database = Database(f"sqlite:///{tmp_path / 'store.db'}")
@@ -339,7 +452,9 @@ def test_space_is_given_back_where_much_is_free(tmp_path: Path) -> None:
 
 def test_giving_space_back_waits_for_nobody_in_error(tmp_path: Path) -> None:
     """A locked file keeps its free pages, and what was stored before stays acknowledged."""
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_sec=0.1)
+    database = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.1)
+    )
     database.migrate()
     for number in range(40):
         add_job(database, f"{number}" + "x" * 100_000)

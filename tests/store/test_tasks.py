@@ -14,7 +14,7 @@ def open_table(
         database,
         keep_us=keep_us,
         max_per_principal=max_per_principal,
-        owner_is_alive=lambda owner: owner != "dead",
+        owner_is_alive=lambda owner: None if owner == "elsewhere" else owner != "dead",
     )
 
 
@@ -159,8 +159,32 @@ def test_a_dead_owner_is_found_out_by_asking(table: TaskTable) -> None:
 def test_a_lease_that_ran_out_is_a_failure(database: Database) -> None:
     """Of an owner on another machine nobody knows more than that it no longer renews."""
     table = open_table(database, keep_us=-1)
-    made = make(table)
+    made = make(table, owner="elsewhere")
     assert got_once(table, made.id) == ("failed", LOST)
+
+
+def test_a_clock_that_was_set_forward_costs_no_task(database: Database) -> None:
+    """The lease of one that works is over then, but its owner is seen to run."""
+    brief, table = open_table(database, keep_us=-1), open_table(database)
+    working = make(brief)
+    make(table)
+    assert got(table, working.id).state == "working"
+
+
+def test_a_lease_that_just_ran_out_drops_no_task(database: Database) -> None:
+    """Nobody knows of an owner on another machine whose clock is right; it gets as long again."""
+    table = open_table(database)
+    late, gone = make(table, owner="elsewhere"), make(table, owner="elsewhere")
+    with database.write() as connection:
+        for row, ago_us in ((late, 1), (gone, HOUR_US + 1)):
+            expired = row.created_us - ago_us
+            connection.exec_driver_sql(
+                f"UPDATE tasks SET expires_us = {expired} WHERE id = '{row.id}'"
+            )
+    made = make(table)
+    with database.read() as connection:
+        left = set(connection.exec_driver_sql("SELECT id FROM tasks").scalars())
+    assert left == {late.id, made.id}
 
 
 def got_once(table: TaskTable, task_id: str) -> tuple[str, str | None]:

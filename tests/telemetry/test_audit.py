@@ -124,3 +124,25 @@ async def test_readiness_knows_of_the_audit(audit: Audit, path: Path) -> None:
     path.mkdir()
     with pytest.raises(StoreUnavailable, match="audit"):
         await audit.check()
+
+
+def test_half_a_line_is_left_alone(audit: Audit, path: Path) -> None:
+    """What a full disk cut off does not swallow the next line, whoever writes it."""
+    call = begun(audit)
+    with path.open("ab") as file:
+        file.write(b'{"time":"20')
+    audit.end(call, "ok", 1.0)
+    first, half, last = path.read_text().splitlines()
+    assert json.loads(first)["event"] == "begun"
+    assert half == '{"time":"20'
+    assert json.loads(last)["event"] == "ended"
+
+
+async def test_readiness_knows_of_a_full_disk(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a call learns of it."""
+    full = os.statvfs_result((4096, 4096, 10, 0, 0, 10, 5, 5, 0, 255))
+    monkeypatch.setattr(os, "fstatvfs", lambda _: full)
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        await audit.check()

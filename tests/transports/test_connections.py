@@ -1,6 +1,8 @@
 """What a client may do with a connection: how long, how much, and how many of them."""
 
 import contextlib
+import os
+import resource
 import socket
 import subprocess
 import sys
@@ -13,7 +15,9 @@ from typing import Any
 import pytest
 
 from dynogate.app import build_app
+from dynogate.errors import Busy
 from dynogate.settings import load_settings
+from dynogate.transports.connections import check_files
 from tests.live import Live, in_process, until
 
 HEAD = b"POST /mcp/tools/call HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -281,3 +285,17 @@ def test_where_every_connection_is_busy_a_new_one_gets_503(tmp_path: Path) -> No
             with connect(live) as third:
                 assert read_all(third).startswith(b"HTTP/1.1 503 ")
         until(lambda: refused(live, "TooManyConnections"), "places to be free again", 15)
+
+
+def test_a_process_that_can_open_no_more_files_says_so() -> None:
+    """Readiness asks; it could take no connection either."""
+    check_files()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as last:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 8, hard))
+        try:
+            with pytest.raises(Busy, match="too many files and connections"):
+                check_files()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    check_files()

@@ -24,12 +24,13 @@ def live(data_dir: Path) -> Iterator[Live]:
 
 
 def test_the_catalogue_lists_every_tool_with_its_schemas(live: Live) -> None:
-    """All twelve, and those of further toolsets."""
+    """All sixteen, and those of further toolsets."""
     tools = {tool["name"]: tool for tool in live.get("/mcp/tools").json()["tools"]}
     assert {
         "profile_script", "profile_code", "analyze_profile", "get_cpu_hotspots",
         "get_memory_hotspots", "get_gpu_hotspots", "get_bottlenecks", "get_memory_leaks",
         "get_function_summary", "compare_profiles", "list_profiles", "get_profile", "echo",
+        "run_load_test", "list_load_reports", "get_load_report", "compare_load_reports",
     } <= set(tools)  # fmt: skip
     for tool in tools.values():
         assert tool["description"]
@@ -73,7 +74,9 @@ def test_ready_while_the_store_answers(live: Live, data_dir: Path) -> None:
     """503 with the reason while it does not, and ready again by itself."""
     checks = live.get("/health/ready").json()["checks"]
     assert checks.pop("sandbox") in ("ok", "off")
-    assert set(checks.items()) == {(name, "ok") for name in ("store", "jobs", "audit", "shutdown")}
+    assert set(checks.items()) == {
+        (name, "ok") for name in ("store", "jobs", "audit", "files", "shutdown")
+    }
     with contextlib.closing(sqlite3.connect(next(data_dir.glob("*.db")))) as other:
         other.execute("ALTER TABLE store_totals RENAME TO gone")
         until(lambda: live.get("/health/ready").status_code == 503, "the store to be missed")

@@ -5,12 +5,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import httpx2
 import jwt
 import msgspec
 
-from dynogate.errors import IssuerUnavailable
+from dynogate.errors import Busy, IssuerUnavailable, Unavailable, UpstreamFailed
 from dynogate.guards.single_flight import SingleFlight
+from dynogate.resilience.breaker import OnChange
+from dynogate.resilience.http import Reply, Upstream
+from dynogate.resilience.policy import Policy
 from dynogate.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -18,7 +20,7 @@ log = get_logger(__name__)
 _FRESH_SEC = 600.0  # a key that the issuer took back is refused by then
 _STALE_SEC = 86_400.0  # how long an issuer may be out of reach
 _ASK_AGAIN_SEC = 10.0  # tokens with invented key ids must not become requests to the issuer
-_FETCH_SEC = 5.0
+_WAITING_AT_ONCE = 64
 _MAX_BYTES = 256 * 1024
 _MAX_KEYS = 100
 # One kind of key for each algorithm, and no secrets: a public key that is taken for one lets
@@ -31,15 +33,26 @@ KINDS: Mapping[str, str] = {
 
 
 class Jwks:
-    """The keys that an issuer publishes at ``url``. Belongs to one event loop."""
+    """The keys that an issuer publishes at ``url``. Belongs to one event loop.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    Args:
+        policy: how the issuer is asked.
+        on_change: told whenever its circuit opens or closes.
+
+    Attributes:
+        issuer: who is asked.
+    """
+
+    def __init__(self, url: str, policy: Policy, on_change: OnChange | None = None) -> None:
+        self.issuer = Upstream(
+            "token_issuer", url, policy, on_change=on_change, max_bytes=_MAX_BYTES
+        )
         self._keys: list[dict[str, Any]] = []
         self._fetched_at = float("-inf")
         self._asked_at = float("-inf")
-        self._problem: str | None = None
+        self._problem: Unavailable | None = None
         self._fetching = SingleFlight[None]()
+        self._waiting = 0
         self._refreshing: asyncio.Task[None] | None = None
 
     async def key(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
@@ -49,6 +62,7 @@ class Jwks:
 
         Raises:
             IssuerUnavailable: the issuer cannot be asked, and it is not known.
+            Busy: too many wait for the issuer already; tokens with known keys need not.
         """
         age = time.monotonic() - self._fetched_at
         found = self._find(kid, algorithm) if age < _STALE_SEC else None
@@ -57,16 +71,21 @@ class Jwks:
                 self._refreshing = asyncio.ensure_future(self._fetch_once())
             return found
         if self._may_ask() or len(self._fetching):
-            await self._fetch_once()
+            await self._wait_for_fetch()
         found = self._find(kid, algorithm)
         if found is None and self._problem is not None:
             raise IssuerUnavailable(
-                f"the keys of the token issuer cannot be had: {self._problem}; try again later"
+                "the keys of the token issuer cannot be had: "
+                f"{self._problem.message}; try again later",
+                retry_after=max(self.issuer.breaker.open_for_sec, self._ask_again_sec()),
             )
         return found
 
     def _may_ask(self) -> bool:
-        return time.monotonic() - self._asked_at >= _ASK_AGAIN_SEC
+        return self._ask_again_sec() <= 0
+
+    def _ask_again_sec(self) -> float:
+        return self._asked_at + _ASK_AGAIN_SEC - time.monotonic()
 
     def _find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
         fitting = [key for key in self._keys if _fits(key, kid, algorithm)]
@@ -77,17 +96,28 @@ class Jwks:
         except jwt.PyJWTError:
             return None
 
+    async def _wait_for_fetch(self) -> None:
+        if self._waiting >= _WAITING_AT_ONCE:
+            raise Busy("too many tokens wait for their issuer's keys; try again", retry_after=1.0)
+        self._waiting += 1
+        try:
+            await self._fetch_once()
+        finally:
+            self._waiting -= 1
+
     async def _fetch_once(self) -> None:
         await self._fetching(b"", self._fetch)
 
     async def _fetch(self) -> None:
         self._asked_at = time.monotonic()
         try:
-            self._keys = await asyncio.to_thread(_read, self._url)
-        except (httpx2.HTTPError, ValueError) as error:
-            self._problem = str(error) or type(error).__name__
-            log.error("the token issuer's keys cannot be had", problem=self._problem)
+            self._keys = _keys_in(await self.issuer.get("", headers={"accept": "application/json"}))
+        except Unavailable as error:
+            self._problem = error
+            log.error("the token issuer's keys cannot be had", problem=error.message)
             return
+        finally:
+            await self.issuer.close()  # it is minutes until the next time
         self._problem = None
         self._fetched_at = time.monotonic()
 
@@ -105,26 +135,10 @@ class _Set(msgspec.Struct):
     keys: list[dict[str, Any]]
 
 
-def _read(url: str) -> list[dict[str, Any]]:
-    """Fetch a key set, within bounds of size and time.
-
-    Raises:
-        HTTPError: the issuer could not be reached.
-        ValueError: what it sent is no key set.
-    """
-    deadline = time.monotonic() + _FETCH_SEC
-    body = bytearray()
-    with (
-        httpx2.Client(timeout=_FETCH_SEC, follow_redirects=False) as client,
-        client.stream("GET", url, headers={"accept": "application/json"}) as response,
-    ):
-        if response.status_code != 200:
-            raise ValueError(f"{url} answers {response.status_code}")
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > _MAX_BYTES or time.monotonic() > deadline:
-                raise ValueError(f"{url} sends too much, or too slowly")
+def _keys_in(reply: Reply) -> list[dict[str, Any]]:
+    if reply.status != 200:
+        raise UpstreamFailed(f"it answers {reply.status}", answered=reply.status)
     try:
-        return msgspec.json.decode(body, type=_Set).keys[:_MAX_KEYS]
+        return msgspec.json.decode(reply.body, type=_Set).keys[:_MAX_KEYS]
     except msgspec.DecodeError as error:
-        raise ValueError(f"{url} is no JSON Web Key Set: {error}") from None
+        raise UpstreamFailed(f"it answers no JSON Web Key Set: {error}", answered=200) from None

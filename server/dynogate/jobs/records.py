@@ -26,7 +26,7 @@ class JobRecords(Protocol):
     def ended(self, job_id: str, state: str, reason: str | None) -> object:
         """It is done, failed or cancelled; the reason where it is not done."""
 
-    def lost(self, owner_is_alive: Callable[[str], bool]) -> int:
+    def lost(self, owner_is_alive: Callable[[str], bool | None]) -> int:
         """Mark queued and running jobs of dead owners as lost; returns how many there were."""
 
 
@@ -41,14 +41,16 @@ def this_owner() -> str:
     return f"{socket.gethostname()}:{_process(os.getpid())}"
 
 
-def owner_is_alive(owner: str) -> bool:
-    """Whether the process that wrote this owner string still runs.
+def owner_is_alive(owner: str) -> bool | None:
+    """Whether the process that wrote this owner string still runs; None where nobody knows.
 
-    Of another host that cannot be known, so its processes count as alive. Containers that are
-    to take over each other's jobs need one fixed host name.
+    Nobody does of a process of another host. Containers that are to take over each other's jobs
+    need one fixed host name.
     """
     host, _, process = owner.partition(":")
     pid = process.partition(":")[0]
-    if host != socket.gethostname() or not pid.isdigit():
-        return host != socket.gethostname()
+    if host != socket.gethostname():
+        return None
+    if not pid.isdigit():
+        return False
     return processes.is_running(int(pid)) and process == _process(int(pid))

@@ -67,5 +67,5 @@ def check_room() -> None:
 def _remove_abandoned() -> None:
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*+*+*-*"):
         owner = path.name.removeprefix(_PREFIX).rpartition("-")[0].replace("+", ":")
-        if path.lstat().st_uid == os.getuid() and not owner_is_alive(owner):
+        if path.lstat().st_uid == os.getuid() and owner_is_alive(owner) is False:
             remove_tree(path)

@@ -6,28 +6,36 @@ a loss of power (for which it would not). A profile takes seconds to make; the f
 milliseconds (sqlite.org/pragma.html#pragma_synchronous).
 """
 
+import math
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, create_engine, event, func, select
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dynogate.errors import ConfigurationError, StoreUnavailable
-from dynogate.store.faults import store_faults
+from dynogate.resilience.breaker import CircuitBreaker, OnChange
+from dynogate.resilience.policy import Policy
+from dynogate.store.faults import check_file, store_faults
 from dynogate.store.migration import upgrade
 from dynogate.store.schema import metadata, store_totals
 
+if TYPE_CHECKING:
+    from dynogate.store.postgres import Server
+
+ASKING_STORE: Final = Policy(timeout_sec=10.0, retries=2, failures=5, recovery_sec=5.0)
 _WRITES: Final = "dynogate_writes"
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 # Unused pages are given back to the disk only where there are many: reuse costs less.
 _SPARE_PAGES: Final = 256
+_MIGRATION_SEC: Final = 600.0
 _LOG_LIMIT_BYTES: Final = 64 * 2**20
 
 
@@ -38,24 +46,31 @@ class Database:
         engine: SQLAlchemy's engine, for what has no method here.
     """
 
-    def __init__(self, url: str, *, busy_timeout_sec: float = 10.0) -> None:
+    def __init__(
+        self, url: str, *, policy: Policy = ASKING_STORE, on_change: OnChange | None = None
+    ) -> None:
         """Prepare to use ``url``; nothing is opened yet.
 
         Args:
             url: ``sqlite:///path/to/file.db`` or ``postgresql+psycopg://user@host/name``.
-            busy_timeout_sec: how long a call waits for a lock or a free connection.
+            policy: how long a call waits for a lock, a free connection, or an answer; and what
+                becomes of a PostgreSQL server that is down.
+            on_change: told whenever that server's circuit opens or closes.
 
         Raises:
             ConfigurationError: the URL is not one of those, the driver is not installed, or the
                 directory of the file cannot be made.
         """
         self._url = _parse(url)
-        self._timeout_sec = busy_timeout_sec
+        self._timeout_sec = policy.timeout_sec
         self._writer = threading.Lock()
         if self.is_sqlite:
             _make_directory(Path(str(self._url.database)))
+        self._server: Server | None = None
         try:
             self.engine = create_engine(self._url, **self._engine_options())
+            if not self.is_sqlite:
+                self._server = _server(self.engine, policy, on_change)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"A PostgreSQL store needs the Python package {error.name!r}. Install it with: "
@@ -64,6 +79,12 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", self._on_sqlite_connect)
             event.listen(self.engine, "begin", _on_sqlite_begin)
+            event.listen(self.engine, "handle_error", _on_sqlite_error)
+
+    @property
+    def breaker(self) -> CircuitBreaker | None:
+        """What leaves a PostgreSQL server alone while it is down; None for a file."""
+        return None if self._server is None else self._server.breaker
 
     @property
     def is_sqlite(self) -> bool:
@@ -80,7 +101,9 @@ class Database:
         with self.read() as connection:
             if upgrade(connection, apply=False):
                 return
-        with self.write() as connection:
+        server = self._server
+        waiting = nullcontext() if server is None else server.patience.together(_MIGRATION_SEC)
+        with waiting, self.write() as connection:
             upgrade(connection, apply=True)
 
     @contextmanager
@@ -90,7 +113,12 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be read now.
         """
-        with store_faults(), self.engine.connect() as connection, connection.begin():
+        with (
+            store_faults(),
+            self.breaker or nullcontext(),
+            self._connect() as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -102,20 +130,23 @@ class Database:
         """
         with (
             store_faults(),
+            self.breaker or nullcontext(),
             self._turn_to_write(),
-            self.engine.connect().execution_options(**{_WRITES: True}) as connection,
+            self._connect().execution_options(**{_WRITES: True}) as connection,
             connection.begin(),
         ):
             yield connection
 
     def ping(self) -> None:
-        """Ask the database for an answer.
+        """Ask the database for an answer, and see that SQLite's file can be written.
 
         Raises:
-            StoreUnavailable: it gives none.
+            StoreUnavailable: it gives none, or could not store anything.
         """
         with self.read() as connection:
             connection.execute(select(store_totals.c.profiles)).scalar_one()
+        if self.is_sqlite:
+            check_file(Path(str(self._url.database)))
 
     def size_bytes(self) -> int:
         """Disk space taken, indices and SQLite's log included.
@@ -155,12 +186,15 @@ class Database:
         """Close every connection; the next use opens new ones."""
         self.engine.dispose()
 
+    def _connect(self) -> Connection:
+        return self.engine.connect() if self._server is None else self._server.connect()
+
     def _engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"pool_timeout": self._timeout_sec}
         if not self.is_sqlite:
             options["pool_pre_ping"] = True  # a restarted server costs nobody an error
             options["connect_args"] = {
-                "connect_timeout": 10,
+                "connect_timeout": math.ceil(self._timeout_sec),
                 "tcp_user_timeout": 30_000,
                 "application_name": "dynogate",
             }
@@ -204,10 +238,27 @@ class Database:
             self._writer.release()
 
 
+def _server(engine: Engine, policy: Policy, on_change: OnChange | None) -> "Server":
+    # Only now: its driver is an extra.
+    from dynogate.store.postgres import Server
+
+    return Server(engine, policy, on_change)
+
+
 def _on_sqlite_begin(connection: Connection) -> None:
     # A transaction that reads and then writes may fail at once unless it begins as a writer.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _on_sqlite_error(context: ExceptionContext) -> None:
+    """Let go of a connection that was opened while the file could not be written.
+
+    It would stay like that for ever, however long ago the file can be written again.
+    """
+    if "readonly" in str(context.original_exception):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
 
 
 def _parse(text_url: str) -> URL:

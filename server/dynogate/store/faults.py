@@ -1,12 +1,15 @@
 """Database errors, turned into the one error of the store that says what to do."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from dynogate.errors import StoreUnavailable
+from dynogate.errors import CircuitOpen, StoreUnavailable
 
 # A part of the driver's message, and what it means to the operator. SQLite's texts are those of
 # sqlite3_errstr (sqlite.org/rescode.html); PostgreSQL's come from libpq and psycopg 3.
@@ -38,7 +41,8 @@ _ADVICE = (
     ),
     (
         "unable to open",
-        "the database file cannot be opened. Check that its directory exists and may be written.",
+        "the database file cannot be opened. Check that its directory exists and may be written, "
+        "and that this process may open more files.",
     ),
     (
         "disk i/o error",
@@ -62,6 +66,7 @@ _ADVICE = (
         "right; the gateway reconnects by itself.",
     ),
 )
+_ROOM = 2**20  # bytes; a few transactions
 _OTHERWISE = "the database reported an error; the gateway's log has it. Try again."
 
 
@@ -79,16 +84,35 @@ def store_faults() -> Iterator[None]:
         yield
     except (IntegrityError, DataError):
         raise  # a fault of ours, not of the database's state
+    except CircuitOpen as error:
+        raise StoreUnavailable(
+            "The store is not available: its database server has kept failing and is not asked "
+            f"now. Try again in {error.retry_after:.3f} s.",
+            retry_after=error.retry_after,
+        ) from error
     except PoolTimeout as error:
         raise StoreUnavailable(
             "The store is not available: every connection to it is in use. Try again."
         ) from error
     except DBAPIError as error:
-        raise StoreUnavailable(f"The store is not available: {_advice(error)}") from error
+        raise StoreUnavailable(
+            f"The store is not available: {_advice(str(error.orig).lower())}"
+        ) from error
 
 
-def _advice(error: DBAPIError) -> str:
-    said = str(error.orig).lower()
+def check_file(path: Path) -> None:
+    """See that SQLite could store something in the file at ``path``, which exists.
+
+    Raises:
+        StoreUnavailable: it may not be written, or the disk is full.
+    """
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+        raise StoreUnavailable(f"The store is not available: {_advice('readonly')}")
+    if shutil.disk_usage(path.parent).free < _ROOM:
+        raise StoreUnavailable(f"The store is not available: {_advice('is full')}")
+
+
+def _advice(said: str) -> str:
     for part, advice in _ADVICE:
         if part in said:
             return advice

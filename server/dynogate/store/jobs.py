@@ -64,12 +64,12 @@ class JobTable:
         """Record how the job ended; the first end recorded stays."""
         self._change(job_id, state=state, reason=reason, ended_us=now_us())
 
-    def lost(self, owner_is_alive: Callable[[str], bool]) -> int:
+    def lost(self, owner_is_alive: Callable[[str], bool | None]) -> int:
         """Record as lost every unfinished job whose owner is gone; says how many there were."""
         unfinished = jobs.c.ended_us.is_(None)
         with self._database.write() as connection:
             owners = connection.execute(select(jobs.c.owner).where(unfinished).distinct()).scalars()
-            gone = [owner for owner in owners if not owner_is_alive(owner)]
+            gone = [owner for owner in owners if owner_is_alive(owner) is False]
             result = connection.execute(
                 update(jobs)
                 .where(unfinished, jobs.c.owner.in_(gone))

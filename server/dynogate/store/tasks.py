@@ -2,7 +2,8 @@
 
 A task is *working* or *input_required* until it has ended: *completed*, *failed* or *cancelled*.
 Until then it is held by one process, its owner, and ``expires`` is a lease that the owner renews;
-afterwards it is how long the outcome is kept.
+afterwards it is how long the outcome is kept. The lease counts only where nobody can see whether
+the owner runs (on another machine): clocks are set forward, and a task must not be lost by that.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -10,7 +11,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from dynogate.store.clock import now_us
 from dynogate.store.database import Database
@@ -71,7 +83,8 @@ class TaskTable:
     Args:
         keep_us: for how long a lease holds, and for how long an outcome is kept.
         max_per_principal: how many of one principal there may be.
-        owner_is_alive: tells of the process that made an owner string whether it still runs.
+        owner_is_alive: tells of the process that made an owner string whether it still runs, or
+            None where it cannot know.
     """
 
     def __init__(
@@ -80,7 +93,7 @@ class TaskTable:
         *,
         keep_us: int,
         max_per_principal: int,
-        owner_is_alive: Callable[[str], bool],
+        owner_is_alive: Callable[[str], bool | None],
     ) -> None:
         self._database = database
         self._keep_us = keep_us
@@ -109,7 +122,12 @@ class TaskTable:
             answers={},
             outcome=None,
         )
-        over = select(tasks.c.id).where(tasks.c.expires_us < now).limit(_DROPPED_AT_ONCE)
+        # One that may still work gets the same time once more.
+        is_over = or_(
+            and_(tasks.c.ended_us.is_not(None), tasks.c.expires_us < now),
+            tasks.c.expires_us < now - self._keep_us,
+        )
+        over = select(tasks.c.id).where(is_over).limit(_DROPPED_AT_ONCE)
         held = select(func.count()).where(tasks.c.principal == principal, tasks.c.expires_us >= now)
         values = {**asdict(row), "requests": _json({}), "answers": _json({})}
         with self._database.write() as connection:
@@ -122,18 +140,22 @@ class TaskTable:
     def get(self, task_id: str, principal: str) -> TaskRow | None:
         """The principal's task, or None where there is none (any more).
 
-        One whose owner is gone, or let its lease run out, is failed from now on.
+        One whose owner is gone, or cannot be seen and let its lease run out, is failed from now on.
         """
         now = now_us()
         with self._database.read() as connection:
             row = _found(connection, _of(task_id, principal))
         if row is None or (row.has_ended and row.expires_us < now):
             return None
-        if row.has_ended or (row.expires_us >= now and self._owner_is_alive(row.owner)):
+        if row.has_ended or self._is_held(row, now):
             return row
         with self._database.write() as connection:
             self._lose(connection, tasks.c.id == task_id)
             return _found(connection, _of(task_id, principal))
+
+    def _is_held(self, row: TaskRow, now: int) -> bool:
+        is_alive = self._owner_is_alive(row.owner)
+        return row.expires_us >= now if is_alive is None else is_alive
 
     def changes(self, known: Mapping[str, int]) -> dict[str, TaskRow]:
         """Those of the tasks that were updated at another instant than the one given for each."""
@@ -224,7 +246,7 @@ class TaskTable:
         with self._database.write() as connection:
             unfinished = tasks.c.ended_us.is_(None)
             owners = connection.execute(select(tasks.c.owner).where(unfinished).distinct())
-            gone = [owner for owner in owners.scalars() if not self._owner_is_alive(owner)]
+            gone = [owner for owner in owners.scalars() if self._owner_is_alive(owner) is False]
             return self._lose(connection, tasks.c.owner.in_(gone))
 
     def _lose(self, connection: Connection, which: ColumnElement[bool]) -> int:

@@ -2,9 +2,11 @@
 
 A JSON line when a call begins and one when it ends, each complete in itself, so that a process
 that dies between the two leaves the first. Lines are appended whole by one write, so that several
-processes can share the file, and it may be rotated at any time (the next line opens it anew).
+processes can share the file, and it may be rotated at any time (the next line opens it anew). Of a
+line that a full disk took half of, that half stays, as a line of its own.
 """
 
+import errno
 import hashlib
 import os
 import uuid
@@ -103,6 +105,8 @@ class Audit:
         """
         try:
             self._follow()
+            if not os.fstatvfs(self._file).f_bavail:
+                raise _full()
         except OSError as error:
             raise StoreUnavailable(f"the audit cannot be written: {error.strerror}") from error
         return "ok"
@@ -115,9 +119,11 @@ class Audit:
         line = {"time": datetime.now(UTC).isoformat(), "event": event}
         data = msgspec.json.encode({**line, **msgspec.to_builtins(call), **how}) + b"\n"
         self._follow()
-        written = os.write(self._file, data)
-        if written != len(data):
-            raise OSError(None, "the disk is full")
+        end = os.fstat(self._file).st_size
+        if end and os.pread(self._file, 1, end - 1) != b"\n":
+            data = b"\n" + data
+        if os.write(self._file, data) != len(data):
+            raise _full()
 
     def _follow(self) -> None:
         """Go on in a new file where the old one was moved away."""
@@ -131,4 +137,8 @@ class Audit:
         os.close(moved)
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _MODE)
+        return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, _MODE)
+
+
+def _full() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

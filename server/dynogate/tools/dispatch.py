@@ -9,6 +9,7 @@ from dynogate.errors import (
     InternalError,
     StoreUnavailable,
     UnknownTool,
+    exhausted,
 )
 from dynogate.telemetry.audit import Audit, AuditedCall
 from dynogate.telemetry.logs import get_logger
@@ -53,6 +54,10 @@ async def call_tool(
         outcome = str(error.code)
         raise
     except Exception as error:
+        if isinstance(error, OSError) and (short := exhausted(error)):
+            outcome = str(short.code)
+            log.error("tool failed", tool=tool.name, problem=str(error))
+            raise short from error
         outcome = str(InternalError.code)
         log.exception("tool failed", tool=tool.name, client_id=context.client_id)
         raise InternalError(

@@ -7,6 +7,7 @@ through the store, whichever process they were sent to.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from dynogate.errors import (
@@ -183,6 +184,7 @@ class TaskRunner:
         self._owner = owner
         self._poll_sec = poll_sec
         self._running: dict[str, DeferredCall] = {}
+        self._unwritten: dict[str, Callable[[], None]] = {}
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -249,19 +251,23 @@ class TaskRunner:
     async def end(
         self, task_id: str, state: str, *, outcome: bytes | None = None, message: str | None = None
     ) -> None:
-        """Record how a task of this process ended, if it can be recorded."""
+        """Record how a task of this process ended: now, or as soon as the store takes it."""
+        write = partial(self._table.ended, task_id, state, outcome=outcome, message=message)
         try:
-            await asyncio.to_thread(
-                self._table.ended, task_id, state, outcome=outcome, message=message
-            )
-        except StoreUnavailable as error:  # its lease will run out
-            log.error("the end of a task could not be recorded", task=task_id, problem=str(error))
+            await asyncio.to_thread(write)
+        except StoreUnavailable as error:
+            log.error("the end of a task cannot be recorded now", task=task_id, problem=str(error))
+            self._unwritten[task_id] = write
+            self._look_after()
         finally:
             self._running.pop(task_id, None)
 
     def took(self, task_id: str, call: DeferredCall) -> None:
         """Look after a call that has become a task of this process."""
         self._running[task_id] = call
+        self._look_after()
+
+    def _look_after(self) -> None:
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(self._keep())
 
@@ -302,10 +308,10 @@ class TaskRunner:
             call.learn(row)
 
     async def _keep(self) -> None:
-        """While tasks run here, keep their records, and act on what others wrote there."""
+        """Keep the records of the tasks that run here, and act on what others wrote there."""
         clock = asyncio.get_running_loop().time
         renewed = clock()
-        while self._running:
+        while self._running or self._unwritten:
             await asyncio.sleep(self._poll_sec)
             due = clock() - renewed > self.patience_sec / 4
             try:
@@ -319,6 +325,9 @@ class TaskRunner:
                     self._running[row.id].learn(row)
 
     def _write_and_read(self, *, renew: bool) -> list[TaskRow]:
+        for task_id, write in list(self._unwritten.items()):
+            write()
+            del self._unwritten[task_id]
         calls = dict(self._running)
         for task_id, call in calls.items():
             note, call.note = call.note, None

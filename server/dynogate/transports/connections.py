@@ -6,13 +6,16 @@ all of them, so that a request costs no timer.
 """
 
 import asyncio
+import os
 import resource
 from typing import Protocol
 
+from dynogate.errors import exhausted
 from dynogate.telemetry.metrics import Metrics
 
 _LOOK_SEC = 1.0
 _OTHER_FILES = 128  # the store, logs, pipes to programs
+_SPARE_FILES = 16  # a few connections, and a program
 
 
 class Connection(Protocol):
@@ -112,3 +115,20 @@ class Connections:
         for connection in list(self._open):
             connection.look(now)
         self._next = loop.call_later(_LOOK_SEC, self._look, loop)
+
+
+def check_files() -> None:
+    """See that this process can open some more files: without, it can take no connection.
+
+    Raises:
+        Busy: it cannot.
+    """
+    opened: list[int] = []
+    try:
+        for _ in range(_SPARE_FILES):
+            opened.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401  # closed on errors
+    except OSError as error:
+        raise exhausted(error) or error from None
+    finally:
+        for file in opened:
+            os.close(file)

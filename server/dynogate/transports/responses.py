@@ -12,6 +12,7 @@ from dynogate.errors import (
     MethodNotAllowed,
     RateLimited,
     Unauthenticated,
+    Unavailable,
 )
 from dynogate.guards.caller import ALL_SCOPES
 
@@ -49,7 +50,9 @@ def error_headers(error: DynogateError) -> Headers:
     """
     if isinstance(error, MethodNotAllowed):
         return [(b"allow", ", ".join(error.allowed).encode())]
-    if isinstance(error, Busy):
+    if isinstance(error, Busy | Unavailable):
+        if error.retry_after is None:
+            return []
         seconds = str(max(1, math.ceil(error.retry_after)))
         headers = [(b"retry-after", seconds.encode())]
         if isinstance(error, RateLimited):

@@ -3,9 +3,13 @@
 uvicorn closes its port and its idle connections at once, and counts only what it knows. Here the
 process stays reachable while it drains: readiness says no, a new call is refused with 503 instead
 of a connection that breaks, and what is under way is answered.
+
+A server process whose supervisor dies (``kill -9``) gets no signal. It would go on for ever, with
+the port that the next supervisor wants: so the death is taken for one.
 """
 
 import asyncio
+import multiprocessing
 import signal
 import threading
 import time
@@ -35,9 +39,15 @@ def draining_first(gateway: Gateway) -> Iterator[None]:
     signals = _Signals(gateway)
     for number in _SIGNALS:
         signal.signal(number, signals.receive)
+    supervisor = multiprocessing.parent_process()
+    loop = asyncio.get_running_loop()
+    if supervisor is not None:
+        loop.add_reader(supervisor.sentinel, signals.orphaned, supervisor.sentinel)
     try:
         yield
     finally:
+        if supervisor is not None:
+            loop.remove_reader(supervisor.sentinel)
         for number, handler in signals.handlers.items():
             signal.signal(number, handler)
 
@@ -56,6 +66,12 @@ class _Signals:
             self._pass_on(number)
         else:
             self._loop.call_soon_threadsafe(self._begin, number)
+
+    def orphaned(self, sentinel: int) -> None:
+        """The supervisor is gone."""
+        self._loop.remove_reader(sentinel)
+        log.error("the supervisor of this process has died, so it ends, too")
+        self._begin(signal.SIGTERM)
 
     def _begin(self, number: int) -> None:
         if self._draining is None:

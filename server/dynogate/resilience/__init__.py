@@ -1,0 +1,1 @@
+"""Retry, circuit breaker and deadline for whatever goes out of the process."""
