@@ -149,7 +149,7 @@ def judged(
         bars = [_accepted(bar) for bar in bars]
     return Report(
         title=f"Hot paths beside {against}",
-        columns=("path", "instructions", "before", "ratio", "time ratio", "95 %"),
+        columns=("path", "instructions a time", "before", "ratio", "time ratio", "95 %"),
         rows=[_row(name, then, here, (ratios or {}).get(name)) for name in names],
         bars=bars,
     )
@@ -162,14 +162,16 @@ def _accepted(bar: Bar) -> Bar:
 
 
 def _row(name: str, then: Counted, here: Counted, time: PairedRatio | None) -> tuple[str, ...]:
+    (times,) = (path.times for path in PATHS if path.name == name)
     now, before = here.counts[name], then.counts.get(name)
+    each = f"{now / times:,.0f}"
     if before is None:
         why = then.missing.get(name, "not counted")
-        return (name, f"{now:,}", f"new ({why})", "", "", "")
-    timed = (
-        ("", "") if time is None else (f"{time.ratio:.3f}", f"{time.low:.3f} to {time.high:.3f}")
-    )
-    return (name, f"{now:,}", f"{before:,}", f"{now / before:.4f}", *timed)
+        return (name, each, f"new ({why})", "", "", "")
+    counted = (name, each, f"{before / times:,.0f}", f"{now / before:.4f}")
+    if time is None:
+        return (*counted, "", "")
+    return (*counted, f"{time.ratio:.3f}", f"{time.low:.3f} to {time.high:.3f}")
 
 
 def _require_all(here: Counted) -> None:
