@@ -187,11 +187,7 @@ class Experiment:
         used += [spec.recovery.stream] if spec.recovery else []
         wrong += [f"stream {each!r}" for each in used if each not in streams]
         if "issuer" not in spec.needs:
-            wrong += [
-                f"{s.name!r} is authenticated without issuer"
-                for s in spec.streams
-                if s.authenticated
-            ]
+            wrong += [f"no issuer for {each.name!r}" for each in spec.streams if each.authenticated]
         if len(self.activities) != len(self.document["method"]):
             wrong.append("two activities of one name")
         if not self.document.get("rollbacks"):
