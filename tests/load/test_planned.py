@@ -56,7 +56,7 @@ async def test_callers_are_added_step_by_step(server: Served) -> None:
 async def test_a_breaking_point_that_is_not_reached(server: Served) -> None:
     """Up to the highest rate that is allowed."""
     made = plan(
-        server.url, mode="breaking_point", rate=20.0, users=None, requests=None, step=0.3,
+        server.url, mode="breaking_point", rate=10.0, users=None, requests=None, step=0.3,
         duration=30.0, max_p99=5.0,
     )  # fmt: skip
     report = await carry_out(made)
@@ -95,7 +95,7 @@ async def test_a_secret_that_the_server_quotes_is_left_out(server: Served) -> No
     """Whole, and the words of it; and so is the query of the URL."""
 
     async def quoting(body: bytes, _: servers.Reader, writer: servers.Writer) -> None:
-        error = {"code": -32600, "message": "bad token 0123456789 (Bearer 0123456789)"}
+        error = {"code": -32600, "message": "bad token 0123456789 (Bearer 0123456789)\x1b[2J"}
         answer = {"jsonrpc": "2.0", "id": json.loads(body or b"{}").get("id"), "error": error}
         servers.respond(writer, json.dumps(answer).encode())
 
@@ -104,6 +104,7 @@ async def test_a_secret_that_the_server_quotes_is_left_out(server: Served) -> No
         report = await carry_out(plan(target=to))
     assert any("bad token ***" in warning for warning in report.warnings)
     assert "0123456789" not in report.model_dump_json()
+    assert "bad token *** (***)\ufffd[2J" in planned._plain_text(report)
 
 
 async def run(work: Path, monkeypatch: pytest.MonkeyPatch, **fields: Any) -> dict[str, Any]:

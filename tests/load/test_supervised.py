@@ -36,8 +36,11 @@ def processes() -> set[int]:
     return found
 
 
-def test_a_test_runs_and_tells_how_far_it_is(server: Served) -> None:
-    """Seconds of load, their total, and a line."""
+def test_a_test_runs_and_tells_how_far_it_is(
+    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seconds of load, their total, and a line; its folder, where the plan was, is gone."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     told: list[tuple[float, float | None, str]] = []
     result = RUNNER.run(
         plan(server.url, requests=None, duration=1.5), on_progress=lambda *each: told.append(each)
@@ -46,6 +49,7 @@ def test_a_test_runs_and_tells_how_far_it_is(server: Served) -> None:
     assert json.loads(bytes(result.document))["schema_version"].startswith("1.")
     assert told[-1][1] == 1.5
     assert "in flight" in told[-1][2]
+    assert list(tmp_path.iterdir()) == []
     assert not processes()
 
 
@@ -136,12 +140,3 @@ def test_a_test_that_ended_badly_is_told(
         leftovers=0,
     )
     assert isinstance(supervised._error(None, child), kind)
-
-
-def test_nothing_is_left_in_the_temporary_folder(
-    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The plan held the headers."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    RUNNER.run(plan(server.url))
-    assert list(tmp_path.iterdir()) == []

@@ -161,10 +161,11 @@ def _without(secrets: tuple[str, ...], text: str) -> str:
 
 
 def _plain_text(report: Report) -> str:
-    """The report for a reader without a terminal."""
+    """The report for a reader without a terminal; what a server wrote does not steer one."""
     written = io.StringIO()
     Console(file=written, width=_WIDTH, color_system=None).print(report_text(report))
-    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+    lines = (line.rstrip() for line in written.getvalue().split("\n"))
+    return "\n".join("".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines)
 
 
 def _leave(name: str, thing: msgspec.Struct) -> None:
