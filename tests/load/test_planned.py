@@ -82,6 +82,14 @@ async def test_no_test_makes_more_calls_than_it_may(
     assert "ended early: the 25 calls of a test are used up" in report.warnings
 
 
+async def test_callers_are_held_to_the_highest_rate(server: Served) -> None:
+    """All of them together, whatever the server could do; and the report says so."""
+    made = plan(server.url, users=4, requests=None, duration=1.0, max_rate=40.0)
+    report = await carry_out(made)
+    assert 30 <= report.calls <= 42
+    assert "held back: callers may make 40 calls a second together" in report.warnings
+
+
 async def test_a_search_without_calls_for_its_first_step(server: Served) -> None:
     """Has nothing to report."""
     made = plan(
@@ -126,6 +134,20 @@ async def test_what_is_left_of_a_test(
     assert result["row"]["verdict"] == result["document"]["verdict"]
     assert result["row"]["calls"] == result["document"]["calls"]
     assert "generator: " in result["text"]
+
+
+async def test_a_generator_that_dies_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed for its memory, say."""
+
+    async def dies(*_: object, **__: object) -> None:
+        raise RuntimeError("a load generator died (exit status -9)")
+
+    monkeypatch.setattr(planned, "carry_out", dies)
+    found = await run(tmp_path, monkeypatch)
+    problem = {"kind": "interrupted", "message": "a load generator died (exit status -9)"}
+    assert found == {"problem.json": problem}
 
 
 @pytest.mark.parametrize(
