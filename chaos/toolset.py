@@ -1,5 +1,6 @@
 """The tools that experiments call, loaded into the rig's gateway through DYNOGATE_TOOLSETS."""
 
+import asyncio
 import json
 import os
 from typing import Annotated, Any
@@ -46,6 +47,17 @@ async def echo(
 ) -> Said:
     """Answer at some length, out of nothing but memory."""
     return Said(said="x" * size)
+
+
+@toolset.tool(scope="tools:read", annotations=READ)
+async def nap(
+    ctx: ToolContext,
+    *,
+    seconds: Annotated[float, Field(description="how long it takes", ge=0, le=60)],
+) -> Said:
+    """Answer after a while."""
+    await asyncio.sleep(seconds)
+    return Said(said="rested")
 
 
 @toolset.tool(scope="tools:read", annotations=READ)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from dynogate.errors import InvalidParams, UnreadableLoadReport
+from dynogate.errors import InvalidParams, UnreadableReport
 from dynogate.load.storage import LoadReportStorage
 from dynogate.store.database import Database
 from tests.load.plans import result
@@ -101,6 +101,6 @@ def test_a_damaged_report_is_told(database: Database, storage: LoadReportStorage
     with database.write() as connection:
         statement = text("UPDATE load_reports SET document = :junk WHERE id = :id")
         connection.execute(statement, {"junk": b"junk", "id": damaged})
-    with pytest.raises(UnreadableLoadReport, match=damaged):
+    with pytest.raises(UnreadableReport, match=damaged):
         storage.document(damaged)
     assert storage.document(sound) == b"{}"

@@ -58,7 +58,7 @@ class LoadReportStorage:
         """The report as JSON, or None where none has this id.
 
         Raises:
-            UnreadableLoadReport: it is damaged.
+            UnreadableReport: it is damaged.
         """
         return self._table.document(report_id)
 

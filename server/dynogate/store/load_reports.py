@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, tuple_
 
-from dynogate.errors import UnreadableLoadReport
+from dynogate.errors import UnreadableReport
 from dynogate.store.blobs import DamagedBlob, pack, unpack
 from dynogate.store.database import Database
 from dynogate.store.paging import Position
@@ -111,7 +111,7 @@ class LoadReportTable:
         """The report as JSON, or None where it is not stored.
 
         Raises:
-            UnreadableLoadReport: its bytes are damaged.
+            UnreadableReport: its bytes are damaged.
         """
         query = select(_TABLE.document, _TABLE.document_bytes).where(_TABLE.id == report_id)
         with self._database.read() as connection:
@@ -121,7 +121,7 @@ class LoadReportTable:
         try:
             return unpack(found.document, found.document_bytes)
         except DamagedBlob as error:
-            raise UnreadableLoadReport(
+            raise UnreadableReport(
                 f"Load report {report_id!r} is stored, but its document is damaged ({error}). Run "
                 "the test again; the other reports are not affected."
             ) from error

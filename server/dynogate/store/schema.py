@@ -207,6 +207,20 @@ load_reports = Table(
     Index("load_reports_by_age", "key", "stored_bytes"),
 )
 
+# Documents that are only ever asked for by their id, or for the newest of a kind.
+reports = Table(
+    "reports",
+    metadata,
+    Column("key", _KEY, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("document_bytes", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("id", name="reports_id"),
+    Index("reports_by_kind", "kind", "key"),
+)
+
 # Made with the tables, so that every process that uses them has the same.
 secrets = Table(
     "secrets",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dynogate.errors import InvalidParams, LoadReportNotFound, UnreadableLoadReport
+from dynogate.errors import InvalidParams, ReportNotFound, UnreadableReport
 from dynogate.load.storage import LoadReportStorage
 from dynogate.tools.context import ToolContext
 from tests.load.plans import result
@@ -71,7 +71,7 @@ async def test_an_unknown_id_says_how_to_find_one(
     context: ToolContext, name: str, arguments: dict[str, str]
 ) -> None:
     """The error leads to list_load_reports."""
-    with pytest.raises(LoadReportNotFound, match="list_load_reports shows the ids there are"):
+    with pytest.raises(ReportNotFound, match="list_load_reports shows the ids there are"):
         await call(context, name, **arguments)
 
 
@@ -85,7 +85,7 @@ async def test_a_report_of_another_version_is_told(
         ("get_load_report", {"report_id": newer, "format": "html"}),
         ("compare_load_reports", {"before_id": newer, "after_id": newer}),
     ):
-        with pytest.raises(UnreadableLoadReport, match="no load report of version"):
+        with pytest.raises(UnreadableReport, match="no load report of version"):
             await call(context, name, **arguments)
 
 

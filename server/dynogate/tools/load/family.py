@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dynogate.errors import ExtraMissing, LoadReportNotFound
+from dynogate.errors import ExtraMissing, ReportNotFound
 from dynogate.load.storage import LoadReportStorage
 from dynogate.load.stored import StoredReport
 from dynogate.tools.registry import Annotations, Toolset
@@ -43,7 +43,7 @@ def load_summary(storage: LoadReportStorage, report_id: str) -> StoredReport:
     """What is known of a stored report.
 
     Raises:
-        LoadReportNotFound: none has this id.
+        ReportNotFound: none has this id.
     """
     found = storage.summary(report_id)
     if found is None:
@@ -55,7 +55,7 @@ def load_document(storage: LoadReportStorage, report_id: str) -> bytes:
     """A stored report as JSON.
 
     Raises:
-        LoadReportNotFound: none has this id.
+        ReportNotFound: none has this id.
     """
     found = storage.document(report_id)
     if found is None:
@@ -63,9 +63,9 @@ def load_document(storage: LoadReportStorage, report_id: str) -> bytes:
     return found
 
 
-def not_found(report_id: str) -> LoadReportNotFound:
+def not_found(report_id: str) -> ReportNotFound:
     """The error that says how to find the ids there are."""
-    return LoadReportNotFound(
+    return ReportNotFound(
         f"No stored load report has the id {report_id!r}. list_load_reports shows the ids there "
         "are."
     )

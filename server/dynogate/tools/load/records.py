@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from pydantic import Field
 
-from dynogate.errors import ConfigurationError, UnreadableLoadReport
+from dynogate.errors import ConfigurationError, UnreadableReport
 from dynogate.jobs.queue import JobHandle
 from dynogate.load import units
 from dynogate.load.report.model import Model
@@ -223,4 +223,4 @@ def _parsed(document: bytes, report_id: str) -> "Report":
     try:
         return parse_report(document, report_id)
     except ConfigurationError as error:
-        raise UnreadableLoadReport(error.message) from error
+        raise UnreadableReport(error.message) from error
