@@ -111,7 +111,11 @@ def _required(tool: Mapping[str, Any]) -> bool:
 
 
 def _dearness(tool: Mapping[str, Any]) -> tuple[bool, int] | None:
-    """(not annotated, place of the verb), or None where nothing says that it only reads."""
+    """(not annotated, place of the verb), or None where nothing says that it only reads, or
+    something that it takes long."""
+    more = tool.get("_meta")
+    if isinstance(more, Mapping) and more.get("dynogate/longRunning") is True:
+        return None
     notes = tool.get("annotations")
     hint = notes.get("readOnlyHint") if isinstance(notes, Mapping) else None
     name = str(tool["name"]).lower()
