@@ -88,6 +88,10 @@ async def test_callers_are_held_to_the_highest_rate(server: Served) -> None:
     report = await carry_out(made)
     assert 30 <= report.calls <= 42
     assert "held back: callers may make 40 calls a second together" in report.warnings
+    ramp = plan(
+        server.url, mode="ramp_up", users=2, requests=None, step=0.5, duration=10.0, max_rate=40.0
+    )
+    assert (await carry_out(ramp)).scalability is None
 
 
 async def test_a_search_without_calls_for_its_first_step(server: Served) -> None:
