@@ -47,7 +47,7 @@ async def test_callers_are_added_step_by_step(server: Served) -> None:
     assert [step.load for step in report.steps] == [1, 2, 3]
     assert not report.interrupted
     short = await carry_out(
-        plan(server.url, mode="ramp_up", users=10, requests=None, step=0.5, duration=0.8)
+        plan(server.url, mode="ramp_up", users=10, requests=None, step=0.4, duration=2.5)
     )
     assert short.interrupted
     assert 1 <= len(short.steps) < 10
