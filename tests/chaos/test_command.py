@@ -14,6 +14,8 @@ import pytest
 
 from chaos import command
 from chaos.rig.gateway import ROOT
+from dynogate import cli
+from dynogate.errors import ConfigurationError
 from tests.live import until
 
 
@@ -25,11 +27,18 @@ def test_the_list_names_every_experiment(capsys: pytest.CaptureFixture[str]) -> 
     assert "slow: latency +200 ms ±50" in told
 
 
-@pytest.mark.parametrize("arguments", [["run", "nope"], ["run", "--quick", "client-latency"]])
-def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 2, and what would be right."""
-    assert command.main(arguments) == 2
-    assert "client-latency" in capsys.readouterr().err or "--quick" in arguments
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["nope"], "no experiment 'nope'; there are "),
+        (["--quick", "client-latency"], "not both"),
+        (["--html", "/nowhere/report.html"], "there is no folder for '/nowhere/report.html'"),
+    ],
+)
+def test_usage(arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2 before anything runs, and what would be right."""
+    assert command.main(["run", *arguments]) == 2
+    assert why in capsys.readouterr().err
 
 
 def test_the_quick_ones_are_chosen() -> None:
@@ -97,3 +106,20 @@ def _has_toxic(pid: int) -> bool:
         except (httpx2.TransportError, psutil.Error, IndexError):
             continue
     return False
+
+
+def test_the_gateways_command_has_a_door(capsys: pytest.CaptureFixture[str]) -> None:
+    """``dynogate chaos`` is ``python -m chaos``."""
+    with pytest.raises(SystemExit) as ended:
+        cli.chaos("run", "nope")
+    assert ended.value.code == 2
+    assert "no experiment 'nope'" in capsys.readouterr().err
+
+
+def test_without_a_checkout_there_are_no_experiments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wheel has none, and says where they are."""
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "a" / "b" / "cli.py"))
+    with pytest.raises(ConfigurationError, match="not installed with Dynogate"):
+        cli.chaos("list")
