@@ -20,6 +20,7 @@ CLIENT = {"name": "dynogate-load", "version": "1"}
 FIRST_ID = 1_000_000_000
 """Ids have ten digits from the first to the last, so that every body has the same length."""
 
+_LONGEST_NAME = 256
 # Verbs of names that only look something up, from cheap to dear; for servers without annotations.
 _READING = ("ping", "health", "status", "echo", "version", "list", "get", "describe", "show")
 
@@ -95,9 +96,10 @@ def cheap_tools(listed: Iterable[Mapping[str, Any]]) -> list[str]:
     list decides.
     """
     ranked = [
-        (dearness, place, str(tool["name"]))
+        (dearness, place, name)
         for place, tool in enumerate(listed)
-        if isinstance(tool.get("name"), str) and not _required(tool)
+        if isinstance(name := tool.get("name"), str) and len(name) <= _LONGEST_NAME
+        if not _required(tool)
         if (dearness := _dearness(tool)) is not None
     ]
     return [name for _, _, name in sorted(ranked)]
