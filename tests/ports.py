@@ -1,19 +1,5 @@
-"""Ports for servers of tests."""
+"""Ports for servers of tests: the rig's way, which is the only one."""
 
-import random
-import socket
+from chaos.rig.ports import free_port
 
-
-def free_port() -> int:
-    """A port that nothing uses.
-
-    It lies below those that systems hand out for outgoing connections, so that none of them takes
-    it before the server does.
-    """
-    while True:
-        port = random.randrange(12_000, 30_000)
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
+__all__ = ["free_port"]

@@ -169,6 +169,11 @@ class Harness:
         """The generator processes, for who wants to watch them."""
         return self._fleet.pids
 
+    @property
+    def start(self) -> float:
+        """When the last run started, on the clock of ``time.perf_counter``; 0 before the first."""
+        return self._fleet.start
+
     def _order(
         self, rate: float, duration: float | None, users: int, calls: int | None = None
     ) -> Order:

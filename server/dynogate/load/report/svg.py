@@ -145,9 +145,14 @@ class Chart:
             f'text-anchor="{anchor}">{escape(label)}</text>'
         )
 
-    def shade(self, start: float, end: float, label: str) -> None:
-        """A stretch of the x axis that does not count, with the reason."""
+    def shade(self, start: float, end: float, label: str, *, named: bool = False) -> None:
+        """A stretch of the x axis that is set apart, and why: when pointed at, or in writing."""
         left, right = self._x(start), self._x(end)
+        if named:
+            self._layers.append(
+                f'<text class="note" x="{(left + right) / 2:.1f}" y="{TOP + 14}" '
+                f'text-anchor="middle">{escape(label)}</text>'
+            )
         self._layers.insert(
             0,
             f'<g><rect class="shade" x="{left:.1f}" y="{TOP}" width="{right - left:.1f}" '

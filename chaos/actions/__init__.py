@@ -1,0 +1,1 @@
+"""Deeds that experiments name. What cannot be done raises; nothing returns False."""

@@ -1,0 +1,129 @@
+"""Run chaos experiments against a gateway of their own, and judge them.
+
+    python -m chaos list
+    python -m chaos run --quick
+    python -m chaos run client-latency --html chaos.html
+
+Exit codes: 0 every experiment is green, 1 one is red, 2 usage, 3 one could not be run to its end.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from chaos.progress import Display
+from chaos.report.document import report_of, write_report
+from chaos.report.html import report_html
+from chaos.report.text import report_markdown
+from chaos.rig.gateway import ROOT
+from chaos.rig.toxiproxy import program
+from chaos.runner import Outcome, run
+from chaos.spec import Experiment, all_experiments
+from dynogate.errors import ConfigurationError, DynogateError, RigFailed
+
+USAGE, NOT_RUN = 2, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit status.
+    """
+    given = _parser().parse_args(arguments)
+    try:
+        return _list() if given.command == "list" else _run(given)
+    except ConfigurationError as error:
+        return _die(error.message, USAGE)
+    except DynogateError as error:
+        return _die(error.message, NOT_RUN)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m chaos",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="say which experiments there are")
+    runs = commands.add_parser("run", help="run them one after the other, and judge")
+    runs.add_argument("names", nargs="*", metavar="NAME", help="which; all where none is named")
+    runs.add_argument("--quick", action="store_true", help="only those that take a few seconds")
+    runs.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    runs.add_argument("--html", type=Path, metavar="FILE", help="write the report as one page")
+    runs.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
+    return parser
+
+
+def _list() -> int:
+    table = Table("experiment", "what is broken", "how", "quick", "claim", box=None)
+    for each in all_experiments():
+        spec = each.spec
+        table.add_row(
+            each.name,
+            spec.service,
+            f"{spec.fault}: {spec.how}",
+            "yes" if spec.quick else "",
+            each.title,
+        )
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    return 0
+
+
+def _run(given: argparse.Namespace) -> int:
+    chosen = choose(given.names, quick=given.quick)
+    _need_toxiproxy()
+    outcomes: list[Outcome] = []
+    with Display(Console(stderr=True), len(chosen)) as display:
+        for experiment in chosen:
+            display.begin(experiment)
+            outcome = run(experiment, display.tell)
+            outcomes.append(outcome)
+            display.end(outcome)
+            if outcome.evidence.by_hand:
+                break
+    report = report_of(outcomes)
+    if given.json is not None:
+        write_report(report, given.json)
+    if given.html is not None:
+        given.html.write_text(report_html(report))
+    if given.markdown is not None:
+        given.markdown.write_text(report_markdown(report))
+    return report.exit_code
+
+
+def choose(names: Sequence[str], *, quick: bool) -> tuple[Experiment, ...]:
+    """The experiments that were asked for.
+
+    Raises:
+        ConfigurationError: one of the names is none, or names and ``quick`` were both given.
+    """
+    there = {each.name: each for each in all_experiments()}
+    if names and quick:
+        raise ConfigurationError("name experiments or ask for the quick ones, not both")
+    if unknown := [name for name in names if name not in there]:
+        raise ConfigurationError(
+            f"no experiment {', '.join(map(repr, unknown))}; there are {', '.join(there)}"
+        )
+    chosen = [there[name] for name in names] or list(there.values())
+    return tuple(each for each in chosen if each.spec.quick or not quick)
+
+
+def _need_toxiproxy() -> None:
+    try:
+        program()
+    except RigFailed:
+        done = subprocess.run([ROOT / "scripts" / "install-toxiproxy"], stdout=sys.stderr)
+        if done.returncode:
+            raise
+
+
+def _die(message: str, code: int) -> int:
+    sys.stderr.write(f"chaos: {message}\n")
+    return code

@@ -1,0 +1,90 @@
+"""The load of an experiment cut into what was before, during and after the fault."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from chaos.load import Taken
+from chaos.spec import Phase, Window
+from dynogate.load.samples import FAILURES, Outcome, Samples
+
+_OUTCOMES = {outcome.name.lower(): outcome for outcome in Outcome}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When the fault was in, in seconds since 1970."""
+
+    begins: float
+    ends: float
+
+
+def span_of(window: Window, runs: Sequence[Mapping[str, Any]]) -> Span | None:
+    """The window by the journal's clock; None where an end of it never came."""
+    by_name = {run["activity"].get("name"): run for run in runs}
+    first, last = by_name.get(window.begins), by_name.get(window.ends)
+    if first is None or last is None or "end" not in last:
+        return None
+    return Span(_seconds(first["start"]), _seconds(last["end"]))
+
+
+def _seconds(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()
+
+
+def phase(taken: Taken, span: Span, which: Phase) -> Samples:
+    """The calls of one phase; each is in exactly one besides ``all``.
+
+    A call that was under way when the fault began belongs to the fault.
+    """
+    samples = taken.run.samples
+    begins, ends = span.begins - taken.start, span.ends - taken.start
+    before = samples.finished < begins  # false where it never finished
+    after = samples.intended >= ends
+    masks = {"base": before, "fault": ~before & ~after, "after": after, "all": before | ~before}
+    lengths = {
+        "base": begins,
+        "fault": ends - begins,
+        "after": samples.duration - ends,
+        "all": samples.duration,
+    }
+    return _chosen(samples, masks[which], max(lengths[which], 1e-9))
+
+
+def _chosen(
+    samples: Samples, mask: "np.ndarray[Any, np.dtype[np.bool_]]", length: float
+) -> Samples:
+    return Samples(
+        samples.intended[mask],
+        samples.sent[mask],
+        samples.finished[mask],
+        samples.outcome[mask],
+        length,
+        samples.loop,
+        samples.users,
+        samples.kind[mask],
+        samples.names,
+    )
+
+
+def figure(samples: Samples, name: str) -> float:
+    """A figure of these calls: seconds, a count, a share or a rate; NaN where unknown.
+
+    Raises:
+        KeyError: there is no such figure.
+    """
+    if name in {"p50", "p95", "p99", "max"}:
+        return float(getattr(samples.response_percentiles(), name))
+    if name in _OUTCOMES:
+        return float(samples.count(_OUTCOMES[name]))
+    figures = {
+        "calls": float(len(samples)),
+        "failures": float(samples.count(*FAILURES)),
+        "error_rate": samples.error_rate,
+        "success_rate": samples.success_rate,
+        "goodput": samples.count(Outcome.OK) / samples.duration,
+    }
+    return figures[name]

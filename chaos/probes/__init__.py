@@ -1,0 +1,1 @@
+"""Questions that experiments name: steady states, proofs and figures for the bars."""

@@ -1,0 +1,1 @@
+"""The report of a chaos run: JSON, Markdown and one HTML page."""

@@ -1,0 +1,59 @@
+"""A gateway of an experiment's own."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2
+
+from chaos.rig.ports import free_port
+from chaos.rig.processes import Process
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout, where ``chaos`` can be imported from."""
+
+
+class Gateway:
+    """``dynogate serve`` with the tools of ``chaos.toolset``; it may be killed and started again.
+
+    Args:
+        folder: where its log goes; its data lie in ``data`` below it.
+        environment: settings as DYNOGATE_* and what else it shall find.
+        command: what to run in place of ``dynogate serve`` (a gateway broken on purpose, say).
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], command: tuple[str, ...] = ()
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data = folder / "data"
+        self.data.mkdir(exist_ok=True)
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("DYNOGATE_")}
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        self.process = Process(
+            "gateway",
+            [*(command or (sys.executable, "-m", "dynogate", "serve")), "--port", str(self.port)],
+            folder,
+            {
+                **inherited,
+                "PYTHONPATH": path,
+                "DYNOGATE_DATA_DIR": str(self.data),
+                "DYNOGATE_TOOLSETS": "chaos.toolset:toolset",
+                "DYNOGATE_LOG_FORMAT": "json",
+                "DYNOGATE_RATE_LIMIT": "off",
+                **environment,
+            },
+        )
+
+    def start(self, seconds: float = 60.0) -> None:
+        """Start it and wait until it is ready."""
+        self.process.start(self.ready, seconds)
+
+    def ready(self) -> bool:
+        """Whether it says so."""
+        try:
+            return httpx2.get(f"{self.url}/health/ready", timeout=2).status_code == 200
+        except httpx2.TransportError:
+            return False

@@ -1,0 +1,190 @@
+"""Everything an experiment needs, on free ports of loopback, below one scratch directory."""
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from chaos.rig.gateway import ROOT, Gateway
+from chaos.rig.issuer import AUDIENCE, ISSUER, Issuer
+from chaos.rig.ports import free_port
+from chaos.rig.postgres import PostgresCluster
+from chaos.rig.processes import Process
+from chaos.rig.redis import RedisServer
+from chaos.rig.toxiproxy import Toxiproxy
+from chaos.toolset import UPSTREAM
+from dynogate.errors import RigFailed
+
+Service = Literal["redis", "postgres", "upstream", "issuer"]
+
+_running: list["Rig"] = []
+
+
+def current() -> "Rig":
+    """The rig that stands, for actions and probes.
+
+    Raises:
+        RigFailed: none does.
+    """
+    if not _running:
+        raise RigFailed("no rig stands: run experiments with python -m chaos run")
+    return _running[-1]
+
+
+class Rig:
+    """Starts what is needed on entering, and ends all of it on leaving; a context manager.
+
+    Every service is reached through a link of Toxiproxy that has its name (``redis``,
+    ``postgres``, ``upstream``, ``issuer``), the gateway through the link ``client``; around the
+    link it is at its own address.
+
+    Args:
+        needs: the services that the gateway shall use.
+        settings: the gateway's, by the names of DYNOGATE_* in lower case, without the prefix.
+        command: what to run in place of ``dynogate serve``.
+
+    Attributes:
+        folder: the scratch directory.
+        toxiproxy: with its links.
+        gateway: the gateway.
+        redis: None where not needed, like the rest.
+        notes: what activities of one experiment keep for each other.
+    """
+
+    toxiproxy: Toxiproxy
+    gateway: Gateway
+
+    def __init__(
+        self,
+        needs: Iterable[Service] = (),
+        settings: Mapping[str, object] | None = None,
+        command: tuple[str, ...] = (),
+    ) -> None:
+        self._needs = frozenset(needs)
+        self._settings = dict(settings or {})
+        self._command = command
+        self._stack = contextlib.ExitStack()
+        self.redis: RedisServer | None = None
+        self.postgres: PostgresCluster | None = None
+        self.upstream: Process | None = None
+        self.issuer: Issuer | None = None
+        self.notes: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self.folder = Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(
+                        prefix="dynogate-chaos-", ignore_cleanup_errors=True
+                    )
+                )
+            )
+            self.toxiproxy = Toxiproxy(self.folder)
+            stack.callback(self.toxiproxy.process.kill)
+            self.toxiproxy.start()
+            environment = self._start_services(stack)
+            given = {f"DYNOGATE_{name.upper()}": str(v) for name, v in self._settings.items()}
+            self.gateway = Gateway(self.folder, {**environment, **given}, self._command)
+            stack.callback(self.gateway.process.stop)
+            self.toxiproxy.link("client", self.gateway.port)
+            self.gateway.start()
+            _running.append(self)
+            stack.callback(_running.remove, self)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _start_services(self, stack: contextlib.ExitStack) -> dict[str, str]:
+        """Start them; the gateway's environment, which leads to them through links."""
+        environment: dict[str, str] = {}
+        starters: tuple[tuple[Service, Callable[[contextlib.ExitStack], dict[str, str]]], ...] = (
+            ("redis", self._start_redis),
+            ("postgres", self._start_postgres),
+            ("issuer", self._start_issuer),
+        )
+        if self._needs & {"upstream", "issuer"}:
+            environment |= self._start_upstream(stack)
+        for service, start in starters:
+            if service in self._needs:
+                environment |= start(stack)
+        return environment
+
+    def _start_redis(self, stack: contextlib.ExitStack) -> dict[str, str]:
+        self.redis = RedisServer(self.folder)
+        stack.callback(self.redis.kill)
+        self.redis.start()
+        link = self.toxiproxy.link("redis", self.redis.port)
+        return {
+            "DYNOGATE_RATE_LIMIT": "100000/second",
+            "DYNOGATE_RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{link.port}/0",
+        }
+
+    def _start_postgres(self, stack: contextlib.ExitStack) -> dict[str, str]:
+        self.postgres = PostgresCluster()
+        stack.callback(self.postgres.remove)
+        stack.callback(self.postgres.stop)
+        self.postgres.start()
+        link = self.toxiproxy.link("postgres", self.postgres.port)
+        return {"DYNOGATE_DATABASE_URL": self.postgres.url("postgres", link.port)}
+
+    def _start_upstream(self, stack: contextlib.ExitStack) -> dict[str, str]:
+        self._keys = Issuer()
+        keys = self.folder / "keys.json"
+        keys.write_text(self._keys.key_set())
+        port = free_port()
+        self.upstream = Process(
+            "upstream",
+            [sys.executable, "-m", "chaos.rig.upstream", str(port), str(keys)],
+            self.folder,
+            {**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        stack.callback(self.upstream.kill)
+        link = self.toxiproxy.link("upstream", port)
+        self.toxiproxy.link("issuer", port)
+        self.upstream.start(lambda: _listens(port))
+        return {UPSTREAM: f"http://127.0.0.1:{link.port}"}
+
+    def _start_issuer(self, stack: contextlib.ExitStack) -> dict[str, str]:
+        self.issuer = self._keys
+        return {
+            "DYNOGATE_JWT_ISSUER": ISSUER,
+            "DYNOGATE_JWT_AUDIENCE": AUDIENCE,
+            "DYNOGATE_JWT_JWKS_URL": f"http://127.0.0.1:{self.port('issuer')}/keys",
+        }
+
+    def port(self, link: str) -> int:
+        """Where a link listens."""
+        return self.toxiproxy.links[link].port
+
+    def url(self, via: str) -> str:
+        """The gateway's URL: ``direct``, or through a link."""
+        return self.gateway.url if via == "direct" else f"http://127.0.0.1:{self.port(via)}"
+
+    def configuration(self) -> dict[str, str]:
+        """What ``${...}`` in an experiment stands for."""
+        return {
+            "gateway_url": self.gateway.url,
+            "client_url": self.url("client"),
+            "toxiproxy_url": self.toxiproxy.url,
+            "scratch": str(self.folder),
+        }
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,23 @@
+"""What tests of the chaos room share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chaos.rig.toxiproxy import Toxiproxy
+
+
+@pytest.fixture(scope="session")
+def toxiproxy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toxiproxy]:
+    """A running Toxiproxy."""
+    server = Toxiproxy(tmp_path_factory.mktemp("toxiproxy"))
+    server.start()
+    yield server
+    server.process.kill()
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """A folder for an experiment's files."""
+    return tmp_path

@@ -1,0 +1,149 @@
+"""What the Chaos Toolkit lets pass with exit status 0, and the judge does not.
+
+Each experiment is run by the kit's own command; the judge gets the very journal that it wrote.
+"""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # in a library of the kit's
+    from chaostoolkit.cli import cli
+
+from chaos.evidence import Evidence
+from chaos.judge import judge
+from chaos.rig.toxiproxy import Toxiproxy
+from chaos.spec import Experiment
+
+DEEDS = "tests.chaos.deeds"
+
+
+def activity(kind: str, name: str, func: str, module: str = DEEDS, **arguments: Any) -> Any:
+    provider = {"type": "python", "module": module, "func": func, "arguments": arguments}
+    return {"type": kind, "name": name, "provider": provider}
+
+
+def document(*method: Any, **configuration: str) -> dict[str, Any]:
+    """An experiment that is green but for what ``method`` adds."""
+    return {
+        "title": "t",
+        "description": "d",
+        "configuration": configuration,
+        "steady-state-hypothesis": {
+            "title": "all is well",
+            "probes": [{**activity("probe", "well", "true"), "tolerance": True}],
+        },
+        "method": [
+            activity("action", "break", "nothing"),
+            *method,
+            activity("probe", "proof", "bit"),
+        ],
+        "rollbacks": [activity("action", "mend", "nothing")],
+        "extensions": [
+            {
+                "name": "dynogate",
+                "service": "s",
+                "fault": "slow",
+                "how": "h",
+                "window": {"begins": "break", "ends": "proof"},
+                "proof": ["proof"],
+                "passes_when": [{"says": "b", "probe": "proof", "figure": "one", "at_most": 1}],
+            }
+        ],
+    }
+
+
+def plain_run(folder: Path, experiment: dict[str, Any]) -> dict[str, Any]:
+    """The journal of ``chaos run``, which must have called it fine."""
+    path, journal = folder / "experiment.yaml", folder / "journal.json"
+    path.write_text(yaml.safe_dump(experiment))
+    options = ["--no-version-check", "--no-log-file", "run", "--journal-path", str(journal)]
+    done = CliRunner().invoke(cli, [*options, str(path)])
+    assert done.exit_code == 0, done.output
+    told: dict[str, Any] = json.loads(journal.read_text())
+    assert (told["status"], told["deviated"]) == ("completed", False)
+    return told
+
+
+def reasons(folder: Path, experiment: dict[str, Any]) -> tuple[str, ...]:
+    """Why the judge does not take what the kit took."""
+    journal = plain_run(folder, experiment)
+    return judge(Experiment("e", experiment), Evidence(journal=journal)).reasons
+
+
+def test_an_experiment_without_fault_is_green(tmp_path: Path) -> None:
+    """So that each of the others has one reason to be red."""
+    assert reasons(tmp_path, document()) == ()
+
+
+def test_a_failed_action(tmp_path: Path) -> None:
+    """The kit writes it down and goes on."""
+    found = reasons(tmp_path, document(activity("action", "harm", "fail")))
+    assert found == ("action 'harm' failed: chaoslib.exceptions.ActivityFailed: OSError: no way",)
+
+
+def test_an_action_that_returns_false(tmp_path: Path) -> None:
+    """As chaostoolkit-toxiproxy does where a toxic could not be deleted."""
+    found = reasons(tmp_path, document(activity("action", "harm", "false")))
+    assert found == ("action 'harm' returned False",)
+
+
+def test_a_tolerance_on_a_probe_of_the_method(tmp_path: Path) -> None:
+    """The kit checks tolerances of the steady state only."""
+    probe = {**activity("probe", "look", "true"), "tolerance": False}
+    assert reasons(tmp_path, document(probe)) == ("probe 'look' is out of its tolerance: True",)
+
+
+def test_a_program_that_failed(tmp_path: Path) -> None:
+    """Its exit status is a result like any other to the kit."""
+    probe = {"type": "action", "name": "harm", "provider": {"type": "process", "path": "false"}}
+    assert reasons(tmp_path, document(probe)) == ("action 'harm' ended with status 1",)
+
+
+def test_a_rollback_that_failed(tmp_path: Path) -> None:
+    """Nothing says that all is as before."""
+    experiment = document()
+    experiment["rollbacks"] = [activity("action", "mend", "fail")]
+    assert [each[:20] for each in reasons(tmp_path, experiment)] == ["action 'mend' failed"]
+
+
+def test_a_misspelt_attribute_of_a_toxic(tmp_path: Path, toxiproxy_server: Toxiproxy) -> None:
+    """Toxiproxy takes it for a latency of 0 ms; the proof on the wire finds no delay."""
+    link = toxiproxy_server.link("misspelt", 1)
+    add = activity(
+        "action",
+        "harm",
+        "create_toxic",
+        "chaostoxi.toxic.actions",
+        for_proxy="misspelt",
+        toxic_name="slow",
+        toxic_type="latency",
+        attributes={"latancy": 200},
+    )
+    experiment = document(add, toxiproxy_url=toxiproxy_server.url)
+    experiment["method"][-1] = activity("probe", "proof", "has_latency", port=link.port)
+    experiment["method"][-1]["provider"]["arguments"] = {"url": toxiproxy_server.url}
+    found = reasons(tmp_path, experiment)
+    assert found[0] == "the fault did not bite: the toxic's latency is 0 ms"
+
+
+def test_a_proof_that_was_never_brought(tmp_path: Path) -> None:
+    """A probe that returns anything else proves nothing."""
+    experiment = document()
+    experiment["method"][-1] = activity("probe", "proof", "true")
+    assert reasons(tmp_path, experiment)[0] == "no proof that the fault bit: 'proof' brought none"
+
+
+@pytest.mark.parametrize("missing", ["rollbacks", "steady-state-hypothesis"])
+def test_an_experiment_that_cannot_be_trusted_is_refused(missing: str) -> None:
+    """The kit would run it."""
+    experiment = document()
+    del experiment[missing]
+    with pytest.raises(Exception, match=r"no rollbacks|no steady state"):
+        Experiment("e", experiment)
