@@ -40,17 +40,12 @@
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
     │   └── RateLimited            1429, 429 (knows the limits)
-<<<<<<< HEAD
     ├── Unavailable               what the gateway depends on cannot be used now
     │   ├── StoreUnavailable       1507, 503
     │   ├── IssuerUnavailable      1508, 503
     │   ├── CircuitOpen            1509, 503 (knows what is not asked, and until when)
     │   └── UpstreamFailed         1510, 502
-=======
-    ├── StoreUnavailable           1507, 503
-    ├── IssuerUnavailable          1508, 503
     ├── RigFailed                 what a chaos experiment needs could not be had
->>>>>>> chaos
     ├── ConfigurationError        refuses to start, or a setting cannot be honoured
     └── ClientError               seen from the client's side
         ├── GatewayUnreachable     nothing answers at the URL, or it is no gateway
@@ -403,7 +398,6 @@ class IssuerUnavailable(Unavailable):
     code, status = 1508, 503
 
 
-<<<<<<< HEAD
 class CircuitOpen(Unavailable):
     """What has kept failing is not asked for a while: its circuit breaker is open.
 
@@ -436,10 +430,10 @@ class UpstreamFailed(Unavailable):
     ) -> None:
         super().__init__(message, retry_after=retry_after)
         self.answered = answered
-=======
+
+
 class RigFailed(DynogateError):
     """A server that a chaos experiment needs could not be started, or did not do what it had to."""
->>>>>>> chaos
 
 
 class ConfigurationError(DynogateError):
