@@ -1,4 +1,4 @@
-"""The wall clock of one program, which can be set while it runs. Its monotonic clock stays right."""
+"""The wall clock of one program, set while it runs; its monotonic clock stays right."""
 
 import shutil
 import struct

@@ -9,6 +9,7 @@ import httpx2
 
 from chaos.rig.ports import free_port
 from chaos.rig.processes import Process
+from chaos.rig.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, where ``chaos`` can be imported from."""
@@ -21,10 +22,19 @@ class Gateway:
         folder: where its log goes; its data lie in ``data`` below it.
         environment: settings as DYNOGATE_* and what else it shall find.
         command: what to run in place of ``dynogate serve`` (a gateway broken on purpose, say).
+        volume_mb: size of a disk of its own for its data; None for a plain folder.
+
+    Attributes:
+        volume: that disk.
     """
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], command: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        command: tuple[str, ...] = (),
+        *,
+        volume_mb: int | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -32,9 +42,15 @@ class Gateway:
         self.data.mkdir(exist_ok=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("DYNOGATE_")}
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        self.volume = None if volume_mb is None else Volume(self.data, volume_mb)
+        serve = [
+            *(command or (sys.executable, "-m", "dynogate", "serve")),
+            "--port",
+            str(self.port),
+        ]
         self.process = Process(
             "gateway",
-            [*(command or (sys.executable, "-m", "dynogate", "serve")), "--port", str(self.port)],
+            serve if self.volume is None else self.volume.around(serve),
             folder,
             {
                 **inherited,

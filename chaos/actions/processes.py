@@ -1,0 +1,104 @@
+"""The gateway's processes: killed, stopped, started again, and short of files."""
+
+import resource
+import signal
+import time
+
+import psutil
+
+from chaos.rig import family
+from chaos.rig.processes import until
+from chaos.rig.rig import current
+from dynogate.errors import RigFailed
+
+_GONE_WITHIN = 5.0
+
+
+def kill_server() -> int:
+    """SIGKILL one of the processes that serve; its pid.
+
+    Raises:
+        RigFailed: there is only one, or it is still there.
+    """
+    servers = family.servers()
+    if len(servers) < 2:
+        raise RigFailed("the gateway has no second process that serves: set workers to 2")
+    victim = servers[0]
+    current().notes |= {"victim": victim, "killed_at": time.monotonic()}
+    victim.kill()
+    if family.wait_until_gone([victim], _GONE_WITHIN):
+        raise RigFailed(f"process {victim.pid} outlived its SIGKILL")
+    return victim.pid
+
+
+def kill_gateway() -> int:
+    """SIGKILL the gateway's first process, and nothing else; its pid.
+
+    Raises:
+        RigFailed: it is still there.
+    """
+    gateway = current().gateway.process
+    pid = gateway.pid
+    current().notes["family"] = family.members()
+    gateway.signal(signal.SIGKILL)
+    until(lambda: not gateway.running, f"process {pid} to be gone", _GONE_WITHIN)
+    return pid
+
+
+def stop_gateway(within: float) -> int:
+    """SIGTERM the gateway, and wait for its end; its exit status.
+
+    Raises:
+        RigFailed: it took longer, and was killed.
+    """
+    current().notes["family"] = family.members()
+    status = current().gateway.process.stop(within)
+    current().notes["exit_status"] = status
+    if status == -signal.SIGKILL:
+        raise RigFailed(f"the gateway did not end within {within:g} s")
+    return status
+
+
+def start_gateway() -> int:
+    """Start the gateway where it does not run, and wait until it is ready; its pid.
+
+    Raises:
+        RigFailed: it could not start.
+    """
+    gateway = current().gateway
+    if not gateway.process.running:
+        gateway.start()
+    return gateway.process.pid
+
+
+def limit_files(spare: int) -> int:
+    """Let the gateway open no more than so many files besides those it has; the limit.
+
+    Raises:
+        RigFailed: the limit is not what was set.
+    """
+    [server] = family.servers()
+    before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    current().notes.setdefault("files", before)
+    limit = server.num_fds() + spare
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+    seen, _ = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    if seen != limit:
+        raise RigFailed(f"the limit of files should be {limit}, and is {seen}")
+    return limit
+
+
+def restore_files() -> int:
+    """Let the gateway open as many files as in the beginning; the limit."""
+    before: tuple[int, int] | None = current().notes.get("files")
+    pid = current().gateway.process.pid
+    if before is not None:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
+
+
+def remember_family() -> list[int]:
+    """Keep in mind which processes there are; their pids."""
+    members: list[psutil.Process] = family.members()
+    current().notes["family"] = members
+    return [each.pid for each in members]

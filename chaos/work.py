@@ -1,0 +1,65 @@
+"""Tools that do some work, for experiments on the gateway's own process."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from dynogate.jobs.child import ChildEnd, ChildSpec, run_child
+from dynogate.jobs.queue import JobHandle
+from dynogate.tools.context import ToolContext
+from dynogate.tools.registry import Annotations, Toolset
+
+toolset = Toolset("chaos_work")
+
+EXECUTED = "executed"
+"""The file in the data directory that has a byte for each call of ``count`` that was executed."""
+
+
+class Worked(BaseModel):
+    """How long."""
+
+    seconds: float
+
+    def text(self) -> str:
+        """As a number."""
+        return f"{self.seconds:g} s"
+
+
+@toolset.tool(scope="tools:read", annotations=Annotations(read_only=True))
+async def spin(
+    ctx: ToolContext, *, ms: Annotated[float, Field(description="of CPU time", gt=0, le=100)]
+) -> Worked:
+    """Keep a core busy: what the gateway can serve of it is known beforehand."""
+    end = time.thread_time() + ms / 1000
+    while time.thread_time() < end:
+        pass
+    return Worked(seconds=ms / 1000)
+
+
+@toolset.tool(scope="tools:read", annotations=Annotations(read_only=False))
+async def count(ctx: ToolContext) -> Worked:
+    """Write down that this call was executed."""
+    with (Path(os.environ["DYNOGATE_DATA_DIR"]) / EXECUTED).open("ab", buffering=0) as executed:
+        executed.write(b"x")
+    return Worked(seconds=0.0)
+
+
+@toolset.tool(scope="tools:execute", annotations=Annotations(read_only=False), long_running=True)
+async def work(
+    ctx: ToolContext, *, seconds: Annotated[float, Field(description="how long", ge=0, le=600)]
+) -> Worked:
+    """Have a program run for a while, as a job."""
+    program = f"import time; time.sleep({seconds})"
+    spec = ChildSpec(argv=(sys.executable, "-S", "-c", program), cwd=Path("/"), env={})
+
+    def run(job: JobHandle) -> Worked:
+        result = run_child(spec, cancel=job.cancel)
+        if result.end is not ChildEnd.EXITED:
+            raise RuntimeError(f"the program was ended: {result.end}")
+        return Worked(seconds=result.elapsed_sec)
+
+    return await ctx.run_job("work", run)
