@@ -1,5 +1,6 @@
 """Tools that do some work, for experiments on the gateway's own process."""
 
+import asyncio
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ from dynogate.tools.registry import Annotations, Toolset
 toolset = Toolset("chaos_work")
 
 EXECUTED = "executed"
-"""The file in the data directory that has a byte for each call of ``count`` that was executed."""
+"""The file in the data directory that has a line for each call of ``note`` that was executed."""
 
 
 class Worked(BaseModel):
@@ -41,11 +42,17 @@ async def spin(
 
 
 @toolset.tool(scope="tools:read", annotations=Annotations(read_only=False))
-async def count(ctx: ToolContext) -> Worked:
-    """Write down that this call was executed."""
+async def note(
+    ctx: ToolContext,
+    *,
+    number: Annotated[int, Field(description="of the call")],
+    seconds: Annotated[float, Field(description="how long it takes", ge=0, le=10)] = 0.0,
+) -> Worked:
+    """Write down that this call is executed, and take some time."""
     with (Path(os.environ["DYNOGATE_DATA_DIR"]) / EXECUTED).open("ab", buffering=0) as executed:
-        executed.write(b"x")
-    return Worked(seconds=0.0)
+        executed.write(b"%d\n" % number)
+    await asyncio.sleep(seconds)
+    return Worked(seconds=seconds)
 
 
 @toolset.tool(scope="tools:execute", annotations=Annotations(read_only=False), long_running=True)

@@ -7,6 +7,7 @@ import time
 import psutil
 
 from chaos.rig import family
+from chaos.rig.callers import Callers
 from chaos.rig.processes import until
 from chaos.rig.rig import current
 from dynogate.errors import RigFailed
@@ -51,9 +52,12 @@ def stop_gateway(within: float) -> int:
     Raises:
         RigFailed: it took longer, and was killed.
     """
-    current().notes["family"] = family.members()
+    notes = current().notes
+    notes["family"] = family.members()
+    callers: Callers | None = notes.get("callers")
+    notes["in_flight"] = 0 if callers is None else len(callers.in_flight())
     status = current().gateway.process.stop(within)
-    current().notes["exit_status"] = status
+    notes["exit_status"] = status
     if status == -signal.SIGKILL:
         raise RigFailed(f"the gateway did not end within {within:g} s")
     return status

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import psutil
 
 from chaos.rig.rig import current
-from dynogate.errors import RigFailed
 
 
 def members() -> list[psutil.Process]:
@@ -17,15 +16,9 @@ def members() -> list[psutil.Process]:
 
 
 def servers() -> list[psutil.Process]:
-    """Those that serve: the first one where it is alone, otherwise what it spawned for that.
-
-    Raises:
-        RigFailed: there are none.
-    """
+    """Those that serve: the first one where it is alone, otherwise what it spawned for that."""
     first = psutil.Process(current().gateway.process.pid)
     spawned = [child for child in first.children() if _serves(child)]
-    if "--multiprocessing-fork" in " ".join(first.cmdline()):
-        raise RigFailed("the gateway's first process is no supervisor")
     return spawned or [first]
 
 
@@ -34,6 +27,11 @@ def _serves(child: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return "--multiprocessing-fork" in child.cmdline()
     return False
+
+
+def resident_bytes() -> int:
+    """Of those that serve."""
+    return sum(int(each.memory_info().rss) for each in servers())
 
 
 def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:

@@ -57,8 +57,6 @@ from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
 
-_LAST_WORDS_SEC = 5.0  # for the answer that a body took too long
-
 
 def create_app() -> Starlette:
     """The app that server processes run; its settings come from the environment."""
@@ -161,7 +159,7 @@ def build_app(settings: Settings) -> Starlette:
     connections = Connections(
         highest=settings.max_connections,
         head_sec=settings.head_timeout_sec,
-        body_sec=settings.body_timeout_sec + _LAST_WORDS_SEC,
+        body_sec=settings.body_timeout_sec,
         read_sec=settings.read_timeout_sec,
         max_head_bytes=settings.max_head_bytes,
         max_body_bytes=settings.max_body_bytes,
