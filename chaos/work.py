@@ -70,3 +70,16 @@ async def work(
         return Worked(seconds=result.elapsed_sec)
 
     return await ctx.run_job("work", run)
+
+
+@toolset.tool(scope="tools:read", annotations=Annotations(read_only=True), long_running=True)
+async def rest(
+    ctx: ToolContext, *, seconds: Annotated[float, Field(description="how long", ge=0, le=60)] = 0.0
+) -> Worked:
+    """Do nothing for a while, as a job: the store is all that it needs."""
+
+    def run(job: JobHandle) -> Worked:
+        time.sleep(seconds)
+        return Worked(seconds=seconds)
+
+    return await ctx.run_job("rest", run)

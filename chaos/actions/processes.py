@@ -1,10 +1,7 @@
-"""The gateway's processes: killed, stopped, started again, and short of files."""
+"""The gateway's processes: killed, stopped and started again."""
 
-import resource
 import signal
 import time
-
-import psutil
 
 from chaos.rig import family
 from chaos.rig.callers import Callers
@@ -73,36 +70,3 @@ def start_gateway() -> int:
     if not gateway.process.running:
         gateway.start()
     return gateway.process.pid
-
-
-def limit_files(spare: int) -> int:
-    """Let the gateway open no more than so many files besides those it has; the limit.
-
-    Raises:
-        RigFailed: the limit is not what was set.
-    """
-    [server] = family.servers()
-    before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-    current().notes.setdefault("files", before)
-    limit = server.num_fds() + spare
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
-    seen, _ = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-    if seen != limit:
-        raise RigFailed(f"the limit of files should be {limit}, and is {seen}")
-    return limit
-
-
-def restore_files() -> int:
-    """Let the gateway open as many files as in the beginning; the limit."""
-    before: tuple[int, int] | None = current().notes.get("files")
-    pid = current().gateway.process.pid
-    if before is not None:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
-
-
-def remember_family() -> list[int]:
-    """Keep in mind which processes there are; their pids."""
-    members: list[psutil.Process] = family.members()
-    current().notes["family"] = members
-    return [each.pid for each in members]

@@ -8,8 +8,12 @@ from dynogate.errors import RigFailed
 NOTE = "tasks"
 
 
-def start_tasks(seconds: list[float]) -> list[str]:
-    """Start a task for each of these times, in which a program runs for so long; their ids.
+def start_tasks(seconds: list[float], tool: str = "work") -> list[str]:
+    """Start a task for each of these times, that takes so long; their ids.
+
+    Args:
+        seconds: of each.
+        tool: ``work``, which runs a program, or ``rest``.
 
     Raises:
         RigFailed: the gateway did not acknowledge one.
@@ -18,7 +22,7 @@ def start_tasks(seconds: list[float]) -> list[str]:
     ids: list[str] = rig.notes.setdefault(NOTE, [])
     with Speaker(rig.gateway.url) as speaker:
         for each in seconds:
-            answer = speaker.call("work", seconds=each)
+            answer = speaker.call(tool, seconds=each)
             task = answer.get("result", {}).get("taskId")
             if task is None:
                 raise RigFailed(f"no task was made: {answer}")

@@ -38,13 +38,14 @@ def fates(within: float) -> dict[str, float]:
             time.sleep(_LOOK_SEC)
             found = [speaker.task(each) for each in ids]
     told = [answer.get("result", {}) for answer in found]
-    finished = sum(task.get("status") == "completed" for task in told)
-    failed = sum(task.get("status") == "failed" and _reason(task) for task in told)
+    finished = sum(task.get("status") == "completed" and not _is_error(task) for task in told)
+    failed = sum(task.get("status") == "failed" or _is_error(task) for task in told)
+    silent = sum(task.get("status") == "failed" and not _reason(task) for task in told)
     return {
         "all": len(ids),
         "finished": finished,
-        "failed": failed,
-        "unaccounted": len(ids) - finished - failed,
+        "failed": failed - silent,
+        "unaccounted": len(ids) - finished - failed + silent,
     }
 
 
@@ -67,6 +68,10 @@ def store() -> dict[str, float]:
 
 def _has_ended(answer: dict[str, Any]) -> bool:
     return answer.get("result", {}).get("status") in _ENDED
+
+
+def _is_error(task: dict[str, Any]) -> bool:
+    return bool(task.get("result", {}).get("isError"))
 
 
 def _reason(task: dict[str, Any]) -> bool:

@@ -20,8 +20,8 @@ Kind = Literal["no bytes", "slow head", "slow body", "silent websocket", "slow r
 _DRIP_SEC = 0.5
 _LOOK_SEC = 0.25
 _RECEIVE_BUFFER = 4096
-_READERS_ANSWER = 1_000_000
-_READERS_CALLS = 4
+_READERS_ANSWER = 300_000
+_READERS_CALLS = 12
 
 _HEAD = b"POST /mcp/tools/call HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 

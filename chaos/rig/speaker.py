@@ -1,4 +1,4 @@
-"""A small MCP client of the tasks extension (2026-07-28), that says no more than experiments need."""
+"""A small MCP client of the tasks extension (2026-07-28)."""
 
 from typing import Any
 
