@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from dynogate.client import GatewayClient
+from tests.ports import free_port
 
 START_LIMIT_SEC = 30.0
 
@@ -103,13 +103,6 @@ class GatewayProcess:
         self._process.send_signal(number)
         self._process.wait(60)
         self._process = None
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _ready(port: int) -> bool:

@@ -3,11 +3,14 @@
     python -m chaos list
     python -m chaos run --quick
     python -m chaos run client-latency --html chaos.html
+    python -m chaos controls
 
-Exit codes: 0 every experiment is green, 1 one is red, 2 usage, 3 one could not be run to its end.
+Exit codes: 0 every experiment is green (every broken gateway was caught), 1 one is red (was not),
+2 usage, 3 one could not be run to its end.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from chaos.controls.command import controls
 from chaos.progress import Display
 from chaos.report.document import report_of, write_report
 from chaos.report.html import report_html
@@ -37,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     try:
-        return _list() if given.command == "list" else _run(given)
+        return _COMMANDS[given.command](given)
     except ConfigurationError as error:
         return _die(error.message, USAGE)
     except DynogateError as error:
@@ -51,17 +55,27 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="say which experiments there are")
+    lists = commands.add_parser("list", help="say which experiments there are")
+    lists.add_argument("--json", action="store_true", help="as JSON")
     runs = commands.add_parser("run", help="run them one after the other, and judge")
     runs.add_argument("names", nargs="*", metavar="NAME", help="which; all where none is named")
     runs.add_argument("--quick", action="store_true", help="only those that take a few seconds")
     runs.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
     runs.add_argument("--html", type=Path, metavar="FILE", help="write the report as one page")
     runs.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
+    broken = commands.add_parser("controls", help="see that gateways broken on purpose are caught")
+    broken.add_argument("names", nargs="*", metavar="NAME", help="which; all where none is named")
+    broken.add_argument(
+        "--broken-only", action="store_true", help="without the runs of a healthy gateway"
+    )
+    broken.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     return parser
 
 
-def _list() -> int:
+def _list(given: argparse.Namespace) -> int:
+    if given.json:
+        sys.stdout.write(json.dumps([_listed(each) for each in all_experiments()]) + "\n")
+        return 0
     table = Table("experiment", "what is broken", "how", "quick", "claim", box=None)
     for each in all_experiments():
         spec = each.spec
@@ -74,6 +88,24 @@ def _list() -> int:
         )
     Console(width=None if sys.stdout.isatty() else 200).print(table)
     return 0
+
+
+def _listed(experiment: Experiment) -> dict[str, object]:
+    spec = experiment.spec
+    return {
+        "name": experiment.name,
+        "title": experiment.title,
+        "service": spec.service,
+        "fault": spec.fault,
+        "how": spec.how,
+        "quick": spec.quick,
+        "limit": spec.limit,
+    }
+
+
+def _controls(given: argparse.Namespace) -> int:
+    _need_toxiproxy()
+    return controls(given.names, broken_only=given.broken_only, json_file=given.json)
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -122,6 +154,9 @@ def _need_toxiproxy() -> None:
         done = subprocess.run([ROOT / "scripts" / "install-toxiproxy"], stdout=sys.stderr)
         if done.returncode:
             raise
+
+
+_COMMANDS = {"list": _list, "run": _run, "controls": _controls}
 
 
 def _die(message: str, code: int) -> int:

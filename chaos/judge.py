@@ -21,6 +21,8 @@ from dynogate.load.recovery import recovery_time
 
 _FEWEST = 20
 """Calls of a stream in the base and in the fault phase, at least: fewer have no percentile."""
+_LEAST_AFTER = 2.0
+"""Seconds that a stream must go on after the fault, for its recovery to be seen."""
 _RECOVERED_FLOOR = 0.02
 """Seconds that a call may always take and still count as served as before: the machine's noise."""
 
@@ -219,9 +221,12 @@ def _made_of(limit: float | Limit, name: str) -> str:
 
 
 def _say(name: str, value: float) -> str:
+    value = float(value)
     if name in {"p50", "p95", "p99", "max", "longer", "seconds"}:
         return units.seconds(value)
-    return units.percent(value) if name.endswith("_rate") else units.number(value)
+    if name.endswith("_rate"):
+        return units.percent(value)
+    return f"{value:,.0f}" if value.is_integer() else units.number(value)
 
 
 def _recovery(
@@ -236,7 +241,7 @@ def _recovery(
     samples = taken.run.samples
     ended = span.ends - taken.start
     normal = max(figure(phase(taken, span, "base"), "p95"), _RECOVERED_FLOOR)
-    if samples.duration - ended < asked.within:
+    if samples.duration - ended < _LEAST_AFTER:
         return None, (f"the load ended {samples.duration - ended:.1f} s after the fault: too soon",)
     took = recovery_time(samples, ended, normal)
     if took is None:

@@ -1,5 +1,6 @@
 """The tools that experiments call, loaded into the rig's gateway through DYNOGATE_TOOLSETS."""
 
+import asyncio
 import json
 import os
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 import httpx2
 from pydantic import BaseModel, Field
 
-from dynogate.errors import ToolError
+from dynogate.errors import UpstreamFailed
 from dynogate.tools.context import ToolContext
 from dynogate.tools.registry import Annotations, Toolset
 
@@ -38,12 +39,6 @@ class Fetched(BaseModel):
         return json.dumps(self.answer)
 
 
-class UpstreamFailed(ToolError):
-    """The upstream did not answer as it should."""
-
-    code, status = 1502, 502
-
-
 @toolset.tool(scope="tools:read", annotations=READ)
 async def echo(
     ctx: ToolContext,
@@ -52,6 +47,17 @@ async def echo(
 ) -> Said:
     """Answer at some length, out of nothing but memory."""
     return Said(said="x" * size)
+
+
+@toolset.tool(scope="tools:read", annotations=READ)
+async def nap(
+    ctx: ToolContext,
+    *,
+    seconds: Annotated[float, Field(description="how long it takes", ge=0, le=60)],
+) -> Said:
+    """Answer after a while."""
+    await asyncio.sleep(seconds)
+    return Said(said="rested")
 
 
 @toolset.tool(scope="tools:read", annotations=READ)

@@ -18,6 +18,9 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
+from dynogate.errors import ConfigurationError
+from dynogate.load import schedules
+
 _MESSAGE = "dynogate-arrivals"
 
 
@@ -90,11 +93,12 @@ class Schedule:
 
     Args:
         rate: requests a second, evenly spaced and without an end.
-        recorded: a file with one arrival a line, in seconds; it may begin at any time.
+        recorded: a file with one arrival a line, in seconds, that begins at any time; sorted,
+            since servers log calls when they end.
 
     Raises:
-        BadSchedule: both, a rate that is no positive number, a file that cannot be read, or has a
-            line that is no number or goes back in time.
+        BadSchedule: both, a rate that is no positive number, or a file that cannot be read, is
+            empty or has a line that is no number.
     """
 
     def __init__(self, rate: float | None = None, recorded: Path | None = None) -> None:
@@ -126,16 +130,10 @@ class Schedule:
 
 def _read(path: Path) -> list[float]:
     try:
-        lines = path.read_text(encoding="utf-8").split()
-        times = [float(line) for line in lines]
-    except (OSError, ValueError) as error:
-        raise BadSchedule(f"--replay {path}: {error}") from None
-    if not times:
-        raise BadSchedule(f"--replay {path}: there are no arrivals in it")
-    for number, (before, after) in enumerate(itertools.pairwise(times), start=2):
-        if not before <= after:
-            raise BadSchedule(f"--replay {path}: arrival {number} is before the one above it")
-    return [each - times[0] for each in times]
+        times: list[float] = schedules.replay(schedules.read_arrivals(path)).tolist()
+    except ConfigurationError as error:
+        raise BadSchedule(f"--replay {path}: {error.message}") from None
+    return times
 
 
 def install(environment: Environment) -> Arrivals:

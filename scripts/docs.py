@@ -1,4 +1,4 @@
-"""Write the parts of docs/ that are told from code: settings, errors, tools, commands, a schema.
+"""Write the parts of docs/ that are told from code: settings, errors, tools, commands, schemas.
 
 Run it after changing one of those; ``--check`` only says which pages are out of date. Such a part
 stands between ``<!-- from code: NAME -->`` and ``<!-- end -->``.
@@ -14,9 +14,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # chaos/ is part of the checkout, not of the package
+
 from prometheus_client import Metric
 from rich.console import Console
 
+from chaos.report.document import chaos_report_schema
+from chaos.spec import all_experiments
 from dynogate import errors
 from dynogate.cli import app
 from dynogate.load.report.document import load_report_schema
@@ -25,11 +30,13 @@ from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.registry import Tool
 from dynogate.tools.toolsets import load_registry
 
-ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(
     r"(?P<open><!-- from code: (?P<name>[\w ]+) -->\n).*?(?P<close><!-- end -->)", re.DOTALL
 )
-LOAD_REPORT_SCHEMA = ROOT / "docs" / "load-report.schema.json"
+SCHEMAS = {
+    ROOT / "docs" / "load-report.schema.json": load_report_schema,
+    ROOT / "docs" / "chaos-report.schema.json": chaos_report_schema,
+}
 REGISTRY = load_registry()
 # Defaults that depend on the machine, as a reader should see them.
 DEFAULTS = {
@@ -52,7 +59,7 @@ def main() -> int:
     stale = 0
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     written = {page: PART.sub(_told, page.read_text()) for page in pages}
-    written[LOAD_REPORT_SCHEMA] = json.dumps(load_report_schema(), indent=1) + "\n"
+    written |= {page: json.dumps(of(), indent=1) + "\n" for page, of in SCHEMAS.items()}
     for page, after in written.items():
         before = page.read_text() if page.exists() else ""
         if after == before:
@@ -83,6 +90,7 @@ def _part(name: str) -> str:
         "metrics": lambda _: _metrics(),
         "tool": _tool,
         "command": _command,
+        "experiments": lambda _: _experiments(),
     }
     return "\n".join(["", *makers[kind](rest), "", ""])
 
@@ -181,6 +189,20 @@ def _command(name: str) -> Iterator[str]:
     app.help_print([] if name == "dynogate" else name.split(), console=Console(file=page, width=90))
     lines = [line.rstrip() for line in page.getvalue().strip().splitlines()]
     return iter(["```text", *lines, "```"])
+
+
+def _experiments() -> Iterator[str]:
+    rows = (
+        (
+            f"`{each.name}`",
+            each.spec.service,
+            f"{each.spec.fault}: {each.spec.how}",
+            "yes" if each.spec.quick else "",
+            f"{each.title}.",
+        )
+        for each in all_experiments()
+    )
+    return _table("experiment", "what is broken", "how", "quick", "claim", rows=rows)
 
 
 if __name__ == "__main__":

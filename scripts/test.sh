@@ -15,8 +15,8 @@ step "Install the Node packages"
 scripts/install-node
 step "Install the system packages"
 scripts/install-system
-step "Install the Node packages"
-scripts/install-node
+step "Install Toxiproxy"
+scripts/install-toxiproxy
 
 if [ $# -gt 0 ]; then
     step "pytest $*"

@@ -10,10 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks._gateway import free_port
 from dynogate.app import open_database
 from dynogate.settings import load_settings
 from dynogate.store.keys import KeyTable
+from tests.ports import free_port
 
 START_LIMIT_SEC = 60.0
 _ROOT = Path(__file__).parents[2]

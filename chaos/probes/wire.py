@@ -10,6 +10,7 @@ from typing import Literal
 from chaos.proof import Proof, proof
 from chaos.rig.rig import current
 
+Place = Literal["nothing", "head", "body"]
 _HEALTH = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
 
 
@@ -134,9 +135,7 @@ def sliced(link: str, pieces: int, size: int = 1000) -> Proof:
     )
 
 
-def broken_off(
-    link: str, size: int, *, within: Literal["nothing", "head", "body"], end: str
-) -> Proof:
+def broken_off(link: str, size: int, *, within: Place, end: str) -> Proof:
     """Prove that answers through a link break off, by the bytes that come; around it they do not.
 
     Args:
@@ -147,11 +146,13 @@ def broken_off(
     """
     rig = current()
     through, around = ask(rig.port(link), echo(size), 3.0), ask(rig.gateway.port, echo(size))
-    place = "nothing" if not through.data else "body" if b"\r\n\r\n" in through.data else "head"
+    begun = "body" if b"\r\n\r\n" in through.data else "head"
+    place = begun if through.data else "nothing"
     return proof(
         (place, through.end) == (within, end) and not through.whole and around.whole,
         f"of an answer of {len(around.data):,} bytes {len(through.data):,} came through {link!r}, "
-        f"which ends in {place}, and the connection was {through.end}",
+        f"{f'into the {place}' if through.data else 'not even a head'}, and the connection was "
+        f"{through.end}",
         came=len(through.data),
         whole=len(around.data),
     )

@@ -25,6 +25,8 @@ MAJOR = 1
 SCHEMA_VERSION = f"{MAJOR}.0"
 State = Literal["green", "red", "not run"]
 _PHASES: tuple[Literal["base", "fault", "after"], ...] = ("base", "fault", "after")
+_WINDOWS = 40
+"""Of a timeline: short runs at low rates have few calls in each."""
 _SHOWN = ("calls", "ok", "failures", "p50", "p95", "p99", "max")
 
 
@@ -206,7 +208,7 @@ def _streams(outcome: Outcome) -> Iterator[tuple[str, StreamReport]]:
                 rate=stream.rate,
                 outcomes={kind.name.lower(): n for kind, n in samples.counts.items()},
                 phases=phases,
-                windows=windows_of(samples),
+                windows=windows_of(samples, _WINDOWS),
                 complaints=dict(taken.run.complaints),
             ),
         )

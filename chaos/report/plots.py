@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 from chaos.report.document import ExperimentReport, StreamReport
 from dynogate.load import units
-from dynogate.load.report.plots import Plot
+from dynogate.load.report.plots import Plot, count_tick, time_tick
 from dynogate.load.report.svg import Axis, Chart, Style
 
 _FAULT = "the fault is in"
+_ROOM = 1.2
+"""Height of an axis, of what its values need: that name stands above them."""
 
 
 def timelines(experiment: ExperimentReport) -> tuple[Plot, ...]:
@@ -28,10 +30,13 @@ def _of_stream(
         return
     middles = [each.start + each.length / 2 for each in windows]
     end = windows[-1].start + windows[-1].length
-    time = Axis("seconds of the experiment", 0, end, _count)
+    time = Axis("seconds of the experiment", 0, end, count_tick)
     if times:
+        top = max(times) * (max(times) / min(times)) ** (_ROOM - 1)
         chart = Chart(
-            f"{name}: response time", time, Axis.over("time", times, _time, logarithmic=True)
+            f"{name}: response time",
+            time,
+            Axis.over("time", [*times, top], time_tick, logarithmic=True),
         )
         p99 = [each.response_p99 for each in windows]
         p50 = [each.response_p50 for each in windows]
@@ -46,7 +51,11 @@ def _of_stream(
         ("failures", "b", [each.failed / each.length for each in windows]),
     )
     rates = [rate for _, _, values in lines for rate in values]
-    chart = Chart(f"{name}: calls", time, Axis.over("calls a second", rates, _count, zero=True))
+    chart = Chart(
+        f"{name}: calls",
+        time,
+        Axis.over("calls a second", [_ROOM * max(rates)], count_tick, zero=True),
+    )
     for label, style, values in lines:
         chart.line(list(zip(middles, values, strict=True)), label, style)
     _shade(chart, window, end)
@@ -61,11 +70,3 @@ def _way(stream: StreamReport) -> str:
 def _shade(chart: Chart, window: tuple[float, float] | None, end: float) -> None:
     if window is not None:
         chart.shade(max(window[0], 0), min(window[1], end), _FAULT, named=True)
-
-
-def _count(value: float) -> str:
-    return f"{value:,.10g}"
-
-
-def _time(value: float) -> str:
-    return units.seconds(value)

@@ -56,7 +56,9 @@ def _experiment(experiment: ExperimentReport) -> Iterator[str]:
     yield from (f"- **{reason}**" for reason in experiment.reasons)
     yield from (f"- the fault bit: {proof.text}" for proof in experiment.proofs if proof.bit)
     if experiment.recovery is not None:
-        yield f"- served as before {units.seconds(experiment.recovery)} after the fault"
+        took = experiment.recovery
+        when = f"{units.seconds(took)} after the fault" if took else "at once"
+        yield f"- served as before {when}"
     if experiment.bars:
         yield ""
         yield "| kept | what | figure |"

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dynogate.dependencies import Dependencies
 from dynogate.errors import ConfigurationError, DynogateError, StoreUnavailable
 from dynogate.gateway import Gateway
 from dynogate.guards.body import BodyGuard
@@ -21,6 +22,10 @@ from dynogate.jobs.queue import JobQueue
 from dynogate.jobs.records import owner_is_alive, this_owner
 from dynogate.jobs.sandbox import sandbox_problem, try_sandbox
 from dynogate.jobs.scratch import check_room
+from dynogate.load.allowed import AllowedTargets
+from dynogate.load.plan import Bounds
+from dynogate.load.storage import LoadReportStorage
+from dynogate.load.supervised import LoadRunner
 from dynogate.mcp.router import Router
 from dynogate.mcp.watcher import watch_lists
 from dynogate.profiling.capture.profiler import ScaleneProfiler
@@ -29,6 +34,7 @@ from dynogate.settings import Settings, load_settings
 from dynogate.store.database import Database
 from dynogate.store.jobs import JobTable
 from dynogate.store.keys import KeyTable
+from dynogate.store.reports import ReportTable
 from dynogate.store.tasks import TaskTable, shared_secret
 from dynogate.telemetry.access import AccessLog
 from dynogate.telemetry.audit import Audit
@@ -38,7 +44,7 @@ from dynogate.telemetry.pulse import Pulse
 from dynogate.telemetry.tracing import build_traces
 from dynogate.tools.changes import Changes
 from dynogate.tools.context import Services
-from dynogate.tools.policy import ProfilingPolicy
+from dynogate.tools.policy import ChaosPolicy, ProfilingPolicy
 from dynogate.tools.tasks import TaskRunner
 from dynogate.tools.toolsets import load_registry
 from dynogate.transports import rpc
@@ -73,9 +79,12 @@ def check(settings: Settings) -> None:
             strangers could come in.
     """
     _sandboxed(settings)
+    AllowedTargets(settings.load_targets)
     load_registry(settings.toolsets)
-    with closing(open_database(settings)) as database:
-        build_guards(settings, KeyTable(database), Metrics())
+    metrics = Metrics()
+    dependencies = Dependencies(settings, metrics)
+    with closing(open_database(settings, dependencies)) as database:
+        build_guards(settings, KeyTable(database), metrics, dependencies)
         _refuse_strangers(settings, KeyTable(database))
 
 
@@ -86,7 +95,15 @@ def build_app(settings: Settings) -> Starlette:
         ConfigurationError: the store or the sandbox cannot be had as the settings ask.
     """
     sandboxed = _sandboxed(settings)
-    database = open_database(settings)
+    metrics = Metrics(settings.run_dir)
+    dependencies = Dependencies(settings, metrics)
+    allowed = AllowedTargets(settings.load_targets)
+    limits = Limits(
+        timeout_sec=settings.job_timeout_sec,
+        memory_mb=settings.job_memory_mb,
+        processes=settings.job_processes,
+    )
+    database = open_database(settings, dependencies)
     storage = ProfileStorage(
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
@@ -97,8 +114,7 @@ def build_app(settings: Settings) -> Starlette:
         max_per_principal=settings.max_tasks,
         owner_is_alive=owner_is_alive,
     )
-    metrics = Metrics(settings.run_dir)
-    guards = build_guards(settings, KeyTable(database), metrics)
+    guards = build_guards(settings, KeyTable(database), metrics, dependencies)
     changes = Changes()
     audit = Audit(settings.audit_path)
     drain = Drain()
@@ -108,11 +124,7 @@ def build_app(settings: Settings) -> Starlette:
         services=Services(
             storage,
             ScaleneProfiler(
-                limits=Limits(
-                    timeout_sec=settings.job_timeout_sec,
-                    memory_mb=settings.job_memory_mb,
-                    processes=settings.job_processes,
-                ),
+                limits=limits,
                 sandbox=sandboxed,
                 roots=settings.roots,
             ),
@@ -121,6 +133,23 @@ def build_app(settings: Settings) -> Starlette:
                 max_timeout_sec=settings.job_timeout_sec,
                 confirm_code=settings.confirm_code,
             ),
+            LoadReportStorage(
+                database,
+                max_reports=settings.max_load_reports,
+                max_bytes=settings.max_load_report_bytes,
+            ),
+            LoadRunner(
+                allowed=allowed,
+                bounds=Bounds(
+                    max_rate=settings.load_max_rate,
+                    max_connections=settings.load_max_connections,
+                    max_duration_sec=settings.load_max_duration_sec,
+                    max_calls=settings.load_max_calls,
+                ),
+                limits=limits,
+            ),
+            ReportTable(database),
+            ChaosPolicy(allow=settings.allow_chaos, limits=limits),
             changes,
         ),
         jobs=JobQueue(
@@ -137,6 +166,7 @@ def build_app(settings: Settings) -> Starlette:
                 "sandbox": Check(in_thread(_sandbox_check(sandboxed)), every_sec=30.0),
                 "jobs": Check(in_thread(check_room)),
                 "audit": Check(audit.check),
+                "circuits": Check(dependencies.look),
                 "files": Check(in_thread(check_files)),
                 **guards.checks(),
             },
@@ -270,7 +300,7 @@ def _sandbox_check(sandboxed: bool) -> Callable[[], str | None]:
     return look
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, dependencies: Dependencies | None = None) -> Database:
     """The store as the settings ask, with today's schema.
 
     Raises:
@@ -284,7 +314,13 @@ def open_database(settings: Settings) -> Database:
                 f"cannot create the data directory {str(settings.data_dir)!r}: "
                 f"{error.strerror}. Set DYNOGATE_DATA_DIR to one that can be written"
             ) from error
-    database = Database(settings.store_url, timeout_sec=settings.store_timeout_sec)
+    if dependencies is None:
+        dependencies = Dependencies(settings, Metrics())
+    database = Database(
+        settings.store_url, policy=dependencies.store, on_change=dependencies.changed
+    )
+    if database.breaker is not None:
+        dependencies.watch(database.breaker)
     database.migrate()
     return database
 

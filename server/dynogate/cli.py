@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the call or the profile failed, 2 usage or a wrong setting
 """
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -259,6 +260,34 @@ def profile(
     _print_profile(result, top, as_json=json)
     if result.summary.outcome is Outcome.TOO_SHORT:
         raise SystemExit(FAILED)
+
+
+@app.command(help_flags=[], version_flags=[])
+def chaos(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
+    """Run chaos experiments against a gateway of their own, from a checkout of Dynogate.
+
+    `dynogate chaos list` says which there are, `dynogate chaos run --help` how to run them.
+
+    Parameters
+    ----------
+    tokens
+        What `python -m chaos` takes.
+    """
+    checkout = Path(__file__).resolve().parents[2]
+    if not (checkout / "chaos" / "command.py").exists():
+        raise ConfigurationError(
+            "the chaos experiments are not installed with Dynogate: they are in the directory "
+            "chaos/ of its source; run `scripts/install` and `python -m chaos` there"
+        )
+    if str(checkout) not in sys.path:
+        sys.path.insert(0, str(checkout))
+    try:
+        main = importlib.import_module("chaos.command").main
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the chaos experiments need the extra `chaos` ({error}); scripts/install installs it"
+        ) from error
+    raise SystemExit(main(tokens))
 
 
 def _saved(result: "ProfileResult", data_dir: Path | None) -> "ProfileResult":

@@ -36,6 +36,14 @@
     │   ├── TooShortToProfile      1425, 422
     │   ├── NoProfileWritten       1426, 422
     │   ├── UnreadableProfile      1500, 500
+    │   ├── ReportNotFound         1404, 404
+    │   ├── UnreadableReport       1500, 500
+    │   ├── TargetNotAllowed       1430, 403
+    │   ├── TargetUnreachable      1502, 502
+    │   ├── NothingMeasured        1427, 422
+    │   ├── ExtraMissing           1501, 501
+    │   ├── ChaosDisabled          1405, 403
+    │   ├── ChaosUnavailable       1501, 501
     │   ├── ToolCancelled          1499, 499
     │   └── ToolTimedOut           1504, 504
     ├── Busy                       1503, 503 (knows when to come back)
@@ -305,6 +313,54 @@ class UnreadableProfile(ToolError):
     code, status = 1500, 500
 
 
+class ReportNotFound(ToolError):
+    """No stored report, of a load test or of a chaos experiment, has this id."""
+
+    code, status = 1404, 404
+
+
+class UnreadableReport(ToolError):
+    """A stored report is damaged, or of another version; others are not affected."""
+
+    code, status = 1500, 500
+
+
+class TargetNotAllowed(ToolError):
+    """A load test was asked for of a server that ``DYNOGATE_LOAD_TARGETS`` does not name."""
+
+    code, status = 1430, 403
+
+
+class TargetUnreachable(ToolError):
+    """The server to be loaded cannot be connected to."""
+
+    code, status = 1502, 502
+
+
+class NothingMeasured(ToolError):
+    """A load test was stopped, by its limits or by its process dying, before it had a result."""
+
+    code, status = 1427, 422
+
+
+class ExtraMissing(ToolError):
+    """A tool needs packages of an extra that is not installed here; says which."""
+
+    code, status = 1501, 501
+
+
+class ChaosDisabled(ToolError):
+    """``run_chaos_experiment`` is not enabled here."""
+
+    code, status = 1405, 403
+
+
+class ChaosUnavailable(ToolError):
+    """The chaos experiments are not there: this gateway does not run from a checkout."""
+
+    code, status = 1501, 501
+
+
 class ToolCancelled(ToolError):
     """The call was cancelled, or its client went away."""
 
@@ -407,6 +463,7 @@ class CircuitOpen(Unavailable):
     """
 
     code, status = 1509, 503
+    retry_after: float
 
     def __init__(self, circuit: str, *, retry_after: float) -> None:
         super().__init__(

@@ -65,14 +65,6 @@ class Gateway:
     traces: "Traces | None" = None
     started: float = field(default_factory=time.monotonic)
 
-    def identify(self, scope: Mapping[str, Any]) -> Coroutine[Any, Any, Caller]:
-        """Who sent a request with this ASGI scope; every transport asks this first.
-
-        Raises:
-            DynogateError: the request may not come in.
-        """
-        return self.guards.enter(scope)
-
     def call(
         self,
         tool: Tool,

@@ -18,6 +18,7 @@ _LISTS = (
     "jwt_audience",
     "jwt_algorithms",
     "jwt_scopes",
+    "load_targets",
 )
 _REDIS = ("redis://", "rediss://", "unix://")
 
@@ -92,6 +93,20 @@ class Settings(BaseSettings):
     jwt_leeway_sec: float = Field(
         default=30.0, ge=0, le=600, description="How far the issuer's clock and ours may differ."
     )
+    jwt_timeout_sec: float = Field(
+        default=5.0, gt=0, le=60, description="Longest that the issuer's keys are waited for."
+    )
+    jwt_retries: int = Field(
+        default=2, ge=0, le=20, description="How often they are asked for again within that time."
+    )
+    jwt_failures: int = Field(
+        default=3,
+        ge=1,
+        description="Requests for them that fail in a row before the issuer is left alone.",
+    )
+    jwt_recovery_sec: float = Field(
+        default=10.0, gt=0, description="For how long it is left alone before it is asked again."
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Where the embedded store lives."
     )
@@ -106,6 +121,21 @@ class Settings(BaseSettings):
         le=600,
         description="Longest that a call waits for the store: for a lock, a connection, or an "
         "answer.",
+    )
+    store_retries: int = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="How often a connection to PostgreSQL is tried again within that time.",
+    )
+    store_failures: int = Field(
+        default=5,
+        ge=1,
+        description="Transactions that fail in a row because PostgreSQL is out of reach before it "
+        "is left alone.",
+    )
+    store_recovery_sec: float = Field(
+        default=5.0, gt=0, description="For how long it is left alone before one call asks again."
     )
     max_profiles: int = Field(
         default=200_000, ge=1, description="Stored profiles kept; the oldest go first."
@@ -133,6 +163,11 @@ class Settings(BaseSettings):
         "confirmed it in an MCP client that can ask. Whoever can call the gateway can bring a "
         "client that confirms anything, so this is for gateways that only trusted people reach.",
     )
+    allow_chaos: bool = Field(
+        default=False,
+        description="Allow `run_chaos_experiment`, which loads this machine and breaks a gateway "
+        "of its own.",
+    )
     job_timeout_sec: float = Field(
         default=600.0,
         gt=0,
@@ -144,6 +179,30 @@ class Settings(BaseSettings):
     )
     job_processes: int = Field(
         default=64, ge=1, description="Processes in a profiled program's process tree."
+    )
+    load_targets: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("localhost", "127.0.0.0/8", "::1"),
+        description="Servers that `run_load_test` may load: host names, IP addresses and networks "
+        "(`10.0.0.0/8`), with or without a `:port`, comma-separated. A name counts only while all "
+        "its addresses are public ones, or listed, too.",
+    )
+    load_max_rate: float = Field(
+        default=1000.0, gt=0, description="Most calls a second of a load test."
+    )
+    load_max_connections: int = Field(
+        default=256, ge=1, description="Most connections, and so callers, of a load test."
+    )
+    load_max_duration_sec: float = Field(
+        default=300.0, gt=0, le=86_400, description="Longest that a load test may be asked to run."
+    )
+    load_max_calls: int = Field(
+        default=200_000, ge=1, le=20_000_000, description="Most calls of one load test."
+    )
+    max_load_reports: int = Field(
+        default=10_000, ge=1, description="Stored load reports kept; the oldest go first."
+    )
+    max_load_report_bytes: int = Field(
+        default=2**30, ge=2**20, description="Bytes of stored load reports kept; oldest go first."
     )
     max_running_jobs: int = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2)),
@@ -297,6 +356,14 @@ class Settings(BaseSettings):
     )
     rate_limit_timeout_sec: float = Field(
         default=0.1, gt=0, le=10, description="Longest that a call waits for that Redis."
+    )
+    rate_limit_failures: int = Field(
+        default=1,
+        ge=1,
+        description="Calls in a row that Redis does not answer before it is left alone.",
+    )
+    rate_limit_recovery_sec: float = Field(
+        default=1.0, gt=0, description="For how long it is left alone before one call asks again."
     )
     run_dir: Path | None = Field(
         default=None,

@@ -20,43 +20,7 @@ from chaos.evidence import Evidence
 from chaos.judge import judge
 from chaos.rig.toxiproxy import Toxiproxy
 from chaos.spec import Experiment
-
-DEEDS = "tests.chaos.deeds"
-
-
-def activity(kind: str, name: str, func: str, module: str = DEEDS, **arguments: Any) -> Any:
-    provider = {"type": "python", "module": module, "func": func, "arguments": arguments}
-    return {"type": kind, "name": name, "provider": provider}
-
-
-def document(*method: Any, **configuration: str) -> dict[str, Any]:
-    """An experiment that is green but for what ``method`` adds."""
-    return {
-        "title": "t",
-        "description": "d",
-        "configuration": configuration,
-        "steady-state-hypothesis": {
-            "title": "all is well",
-            "probes": [{**activity("probe", "well", "true"), "tolerance": True}],
-        },
-        "method": [
-            activity("action", "break", "nothing"),
-            *method,
-            activity("probe", "proof", "bit"),
-        ],
-        "rollbacks": [activity("action", "mend", "nothing")],
-        "extensions": [
-            {
-                "name": "dynogate",
-                "service": "s",
-                "fault": "slow",
-                "how": "h",
-                "window": {"begins": "break", "ends": "proof"},
-                "proof": ["proof"],
-                "passes_when": [{"says": "b", "probe": "proof", "figure": "one", "at_most": 1}],
-            }
-        ],
-    }
+from tests.chaos.made import activity, document
 
 
 def plain_run(folder: Path, experiment: dict[str, Any]) -> dict[str, Any]:

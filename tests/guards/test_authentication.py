@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from dynogate.errors import Busy, StoreUnavailable, Unauthenticated
 from dynogate.guards.authentication import Authenticator
 from dynogate.guards.caller import LOCAL
 from dynogate.settings import load_settings
-from dynogate.store.database import Database
+from dynogate.store.database import ASKING_STORE, Database
 from dynogate.store.keys import ApiKey, KeyTable
+from dynogate.wire.fields import Fields
 from tests.live import Live, as_process, in_process, until
 
 READ, EXECUTE = "tools:read", "tools:execute"
@@ -203,7 +205,9 @@ def test_every_worker_refuses_a_revoked_key(tmp_path: Path) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'store.db'}", timeout_sec=0.1)
+    opened = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.1)
+    )
     opened.migrate()
     yield opened
     opened.close()
@@ -228,8 +232,8 @@ class CountingKeys(KeyTable):
         return super().exist()
 
 
-def bearer(text: str) -> list[tuple[bytes, bytes]]:
-    return [(b"authorization", f"Bearer {text}".encode())]
+def bearer(text: str) -> Fields:
+    return Fields([(b"authorization", f"Bearer {text}".encode())])
 
 
 async def test_the_store_is_asked_once_for_all_who_wait(database: Database) -> None:
@@ -310,17 +314,17 @@ async def test_without_a_store_nobody_new_comes_in(database: Database) -> None:
 async def test_a_store_that_goes_away_does_not_lock_this_machine_out(database: Database) -> None:
     """Nobody can have made a key meanwhile; metrics must tell of the outage."""
     authenticator = Authenticator(KeyTable(database), always=False, ttl_sec=0)
-    assert await authenticator.caller([], b"", ("127.0.0.1", 1)) == LOCAL
+    assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
     with database.write() as connection:
         connection.exec_driver_sql("DROP TABLE api_keys")
-    assert await authenticator.caller([], b"", ("127.0.0.1", 1)) == LOCAL
+    assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
 
 
 async def test_a_store_that_falls_silent_holds_one_call_up(database: Database) -> None:
     """Whether there are keys is found out behind the back of the others, once it answers."""
     table = CountingKeys(database)
     authenticator = Authenticator(table, always=False, ttl_sec=0)
-    nobody: tuple[list[tuple[bytes, bytes]], bytes, tuple[str, int]] = ([], b"", ("127.0.0.1", 1))
+    nobody = (Fields([]), b"", ("127.0.0.1", 1))
     assert await authenticator.caller(*nobody) == LOCAL
     table.create("first", [READ])
     table.go_on.clear()
@@ -365,5 +369,5 @@ async def test_callers_without_names_are_counted_by_address(
 ) -> None:
     """A site with a /64 of IPv6 addresses is one caller."""
     authenticator = Authenticator(KeyTable(database), always=False)
-    caller = await authenticator.caller([], b"", (address, 1))
+    caller = await authenticator.caller(Fields([]), b"", (address, 1))
     assert (caller.principal, caller.share) == ("local", share)

@@ -6,6 +6,7 @@ import pytest
 
 from dynogate.errors import BodyTimeout, BodyTooLarge, ClientGone, UnsupportedMediaType
 from dynogate.guards.body import BodyGuard, Receive
+from dynogate.wire.fields import Fields
 
 JSON = [(b"content-type", b"application/json; charset=utf-8")]
 
@@ -33,20 +34,20 @@ def guard(timeout_sec: float = 5.0) -> BodyGuard:
 @pytest.mark.parametrize("parts", [(b"0123456789",), (b"01234", b"56789"), (b"",)])
 async def test_a_body_within_bounds_is_read_whole(parts: tuple[bytes, ...]) -> None:
     """In one message or in several."""
-    assert await guard().read(JSON, arriving(*parts)) == b"".join(parts)
+    assert await guard().read(Fields(JSON), arriving(*parts)) == b"".join(parts)
 
 
 @pytest.mark.parametrize("parts", [(b"0123456789x",), (b"01234", b"56789x", b"never read")])
 async def test_a_body_that_turns_out_too_large_is_refused(parts: tuple[bytes, ...]) -> None:
     """Even where no Content-Length said so; what follows is not read."""
     with pytest.raises(BodyTooLarge):
-        await guard().read(JSON, arriving(*parts))
+        await guard().read(Fields(JSON), arriving(*parts))
 
 
 async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
     """Nothing is received at all."""
     with pytest.raises(BodyTooLarge):
-        await guard().read([*JSON, (b"content-length", b"11")], arriving())
+        await guard().read(Fields([*JSON, (b"content-length", b"11")]), arriving())
 
 
 @pytest.mark.parametrize(
@@ -60,13 +61,13 @@ async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
 async def test_only_plain_json_is_taken(headers: list[tuple[bytes, bytes]]) -> None:
     """A form of a web page, or a compressed bomb, is refused by its headers."""
     with pytest.raises(UnsupportedMediaType):
-        await guard().read(headers, arriving(b"{}"))
+        await guard().read(Fields(headers), arriving(b"{}"))
 
 
 async def test_a_body_that_never_comes_times_out() -> None:
     """A slow client holds its connection no longer than the limit."""
     with pytest.raises(BodyTimeout):
-        await guard(0.05).read(JSON, arriving())
+        await guard(0.05).read(Fields(JSON), arriving())
 
 
 async def test_a_body_that_trickles_times_out_as_a_whole() -> None:
@@ -78,7 +79,7 @@ async def test_a_body_that_trickles_times_out_as_a_whole() -> None:
         return {"type": "http.request", "body": next(parts)[:0], "more_body": True}
 
     with pytest.raises(BodyTimeout):
-        await guard(0.1).read(JSON, trickle)
+        await guard(0.1).read(Fields(JSON), trickle)
 
 
 async def test_a_client_that_hangs_up_is_noticed() -> None:
@@ -88,4 +89,4 @@ async def test_a_client_that_hangs_up_is_noticed() -> None:
         return {"type": "http.disconnect"}
 
     with pytest.raises(ClientGone):
-        await guard().read(JSON, gone)
+        await guard().read(Fields(JSON), gone)

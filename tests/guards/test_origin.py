@@ -3,6 +3,7 @@ import pytest
 from dynogate.errors import ForbiddenOrigin, InvalidRequest
 from dynogate.guards.origin import OriginGuard
 from dynogate.settings import load_settings
+from dynogate.wire.fields import Fields
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from dynogate.settings import load_settings
 )
 def test_loopback_and_allowed_names_pass(headers: list[tuple[bytes, bytes]]) -> None:
     """Ports don't matter, case doesn't matter."""
-    OriginGuard(load_settings(allowed_hosts="gate.example")).check(headers)
+    OriginGuard(load_settings(allowed_hosts="gate.example")).check(Fields(headers))
 
 
 @pytest.mark.parametrize(
@@ -34,12 +35,12 @@ def test_loopback_and_allowed_names_pass(headers: list[tuple[bytes, bytes]]) -> 
 def test_strange_names_are_refused(header: tuple[bytes, bytes]) -> None:
     """A page of another site, or a rebound name, gets nothing; the message names the setting."""
     with pytest.raises(ForbiddenOrigin, match="DYNOGATE_ALLOWED_HOSTS"):
-        OriginGuard(load_settings()).check([header])
+        OriginGuard(load_settings()).check(Fields([header]))
 
 
 def test_a_star_allows_any_name() -> None:
     """For gateways whose proxy has checked already."""
-    OriginGuard(load_settings(allowed_hosts="*")).check([(b"host", b"evil.example")])
+    OriginGuard(load_settings(allowed_hosts="*")).check(Fields([(b"host", b"evil.example")]))
 
 
 @pytest.mark.parametrize("name", [b"host", b"origin"])
@@ -50,12 +51,12 @@ def test_two_of_one_header_are_refused(name: bytes, allowed: str) -> None:
     if name == b"host":
         headers = [(name, b"localhost"), (name, b"localhost")]
     with pytest.raises(InvalidRequest, match="more than one"):
-        OriginGuard(load_settings(allowed_hosts=allowed)).check(headers)
+        OriginGuard(load_settings(allowed_hosts=allowed)).check(Fields(headers))
 
 
 def test_names_that_were_found_good_are_remembered_within_bounds() -> None:
     """Any number of ports on localhost pass, and take no more memory for it."""
     guard = OriginGuard(load_settings())
     for port in range(300):
-        guard.check([(b"host", f"localhost:{port}".encode())])
+        guard.check(Fields([(b"host", f"localhost:{port}".encode())]))
     assert len(guard._seen) == 256

@@ -3,6 +3,7 @@
 import resource
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -121,6 +122,20 @@ async def test_what_is_too_many_in_flight_is_dropped(engine: EngineName) -> None
         take = await at_rate(to, engine, 50, 0.2, max_in_flight=3)
     assert take.samples.counts == {Outcome.TIMEOUT: 3, Outcome.DROPPED: 7}
     assert np.isnan(take.samples.sent).sum() == 7
+
+
+@BOTH
+async def test_connections_go_where_the_target_says(
+    engine: EngineName, server: servers.Served
+) -> None:
+    """To the first of its addresses that answers, whatever its name resolves to."""
+    named = target(server.url.replace("127.0.0.1", "no-such-host.invalid"))
+    take = await users(msgspec.structs.replace(named, addresses=("::1", "127.0.0.1")), engine)
+    assert take.samples.counts == {Outcome.OK: 6}
+    port = free_port()
+    lost = msgspec.structs.replace(target(f"http://127.0.0.1:{port}"), addresses=("127.0.0.1",))
+    take = await users(lost, engine, seconds=0.2)
+    assert set(take.samples.counts) == {Outcome.CONNECTION}
 
 
 @BOTH

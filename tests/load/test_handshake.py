@@ -5,11 +5,15 @@ import ssl
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dynogate.errors import GatewayUnreachable
-from dynogate.load.calls import LEGACY, MODERN, Call
+from dynogate.load import schedules
+from dynogate.load.calls import LEGACY, MODERN, Call, Transport
+from dynogate.load.generator import Generator, Order
 from dynogate.load.handshake import meet, prepare_calls
+from dynogate.load.samples import Outcome
 from dynogate.load.targets import Target, target
 from tests.load import servers
 from tests.load.servers import Reader, Served, Writer
@@ -103,6 +107,44 @@ async def test_no_websocket_there() -> None:
         pytest.raises(GatewayUnreachable, match="no WebSocket there"),
     ):
         await meet(target(url, "ws"))
+
+
+@pytest.mark.parametrize("transport", ["rpc", "mcp", "ws"])
+async def test_a_redirect_is_not_followed(transport: Transport) -> None:
+    """Over no transport: it could lead to a server that may not be loaded."""
+    asked: list[bytes] = []
+
+    async def listening(body: bytes, _: Reader, writer: Writer) -> None:
+        asked.append(body)
+        servers.respond(writer, servers.result(body, result=TOOLS))
+
+    with servers.raw(listening) as other:
+
+        async def leading_on(body: bytes, _: Reader, writer: Writer) -> None:
+            servers.respond(writer, b"", "307 Temporary Redirect", location=other)
+
+        with servers.raw(leading_on) as url:
+            to = target(url, transport, headers={"Authorization": "Bearer x"}, timeout=2.0)
+            if transport == "ws":
+                with pytest.raises(GatewayUnreachable, match=r"no WebSocket there \(HTTP 307\)"):
+                    await meet(to)
+            else:
+                assert (await meet(to)).tools == ()
+            order = Order(to, (Call("x"),), "ws" if transport == "ws" else "aiohttp", 0.2)
+            generator = Generator(order, schedules.constant(20, 0.2))
+            await generator.open()
+            take = await generator.run()
+    assert asked == []
+    assert take.samples.count(Outcome.OK) == 0
+
+
+@pytest.mark.parametrize("transport", ["rpc", "mcp", "ws"])
+async def test_connections_go_where_the_target_says(server: Served, transport: Transport) -> None:
+    """A name is not looked up where addresses are given: the first that answers serves."""
+    named = server.url.replace("127.0.0.1", "no-such-host.invalid")
+    to = target(named, transport, timeout=5.0)
+    pinned = msgspec.structs.replace(to, addresses=("::1", "127.0.0.1"))
+    assert (await meet(pinned)).default_call() == Call("list_databases")
 
 
 async def test_a_session_that_cannot_be_started() -> None:

@@ -29,15 +29,17 @@ def test_urls_as_people_write_them(url: str, transport: str | None, full: str, c
 def test_what_a_connection_needs() -> None:
     """Address, path, and what lies beside the endpoint."""
     made = target("https://[::1]:8443/x?y=1", verify=False)
-    assert made.address == ("::1", 8443)
+    assert (made.hostname, made.port) == ("::1", 8443)
+    assert made.shown == "https://[::1]:8443/x?..."
     assert made.path == "/x?y=1"
     assert made.base == "https://[::1]:8443"
     context = made.tls_context()
     assert context is not None
     assert context.verify_mode is ssl.CERT_NONE
-    assert target("http://host").address == ("host", 80)
+    assert target("http://host").port == 80
     assert target("http://host").tls_context() is None
-    assert target("https://host").address == ("host", 443)
+    assert target("https://host").port == 443
+    assert target("https://host").shown == "https://host/mcp/tools/call"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,13 @@ def test_what_a_connection_needs() -> None:
         ("http://[::1", "no URL"),
         ("", "no URL"),
         ("http://me:secret@host", "use a header"),
+        ("ftp://me:secret@host", "use a header"),
+        ("http://host\\@other", "use a header"),
+        ("http://ho st", "no URL"),
+        ("http://hôst", "no URL"),
+        ("http://host/a b", "percent-encode"),
+        ("http://host/\x0b", "percent-encode"),
+        ("http://[v1.x]", "no URL"),
     ],
 )
 def test_what_is_no_url(url: str, why: str) -> None:
@@ -66,6 +75,6 @@ def test_options_that_cannot_be() -> None:
     for seconds in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ConfigurationError, match="timeout"):
             target("http://host", timeout=seconds)
-    for headers in ({"X": "a\r\nB: c"}, {"": "x"}, {"ä": "x"}):
+    for headers in ({"X": "a\r\nB: c"}, {"": "x"}, {"ä": "x"}, {"A: b": "c"}):
         with pytest.raises(ConfigurationError, match="header"):
             target("http://host", headers=headers)

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx2
 
+from dynogate.wire.mcp import Message, read_message
+
 PREFIX = "io.modelcontextprotocol/"
 MODERN = "2026-07-28"
 BOTH = "application/json, text/event-stream"
@@ -24,6 +26,14 @@ def message(method: str, params: object = None, request_id: object = 1) -> dict[
     if params is not None:
         body["params"] = params
     return body
+
+
+def message_of(method: str, params: object) -> Message:
+    """The request as the gateway reads it."""
+    read = read_message(json.dumps(message(method, params)).encode())
+    assert isinstance(read, Message)
+    read.check_head()
+    return read
 
 
 def events(text: str) -> list[Any]:

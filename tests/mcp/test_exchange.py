@@ -1,6 +1,5 @@
 """What a client can be asked, by what it declared."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,9 +9,8 @@ from dynogate.guards.caller import LOCAL
 from dynogate.mcp.exchange import NO_CHANNEL, NoChannel, Request
 from dynogate.mcp.session import Session
 from dynogate.tools.inputs import ROOTS, form, sampling
-from dynogate.wire.jsonrpc import Raw
-from dynogate.wire.mcp import LEGACY, MODERN, Message
-from tests.mcp.speaker import PREFIX, meta
+from dynogate.wire.mcp import LEGACY, MODERN
+from tests.mcp.speaker import PREFIX, message_of, meta
 
 FORM = form("Sure?", {"type": "object"})
 SAMPLE = sampling("Hi", max_tokens=5)
@@ -20,15 +18,13 @@ SAMPLE = sampling("Hi", max_tokens=5)
 
 def modern(declared: Any) -> Request:
     told = meta(**{PREFIX + "clientCapabilities": declared})
-    message = Message(Raw(b"1"), "tools/call", json.dumps({"_meta": told}).encode())
-    message.read_head()
-    return Request(message, LOCAL, "test", MODERN)
+    return Request(message_of("tools/call", {"_meta": told}), LOCAL, "test", MODERN)
 
 
 def legacy(declared: dict[str, Any]) -> Request:
     session = Session()
     session.capabilities = declared
-    request = Request(Message(Raw(b"1"), "tools/call", b"{}"), LOCAL, "test", LEGACY[0])
+    request = Request(message_of("tools/call", {}), LOCAL, "test", LEGACY[0])
     request.session = session
     request.channel = NoChannel()  # one that is there, unlike NO_CHANNEL
     return request

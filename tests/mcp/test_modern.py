@@ -1,11 +1,17 @@
 """What the methods do for requests that stand alone (2026-07-28), over HTTP."""
 
 import base64
+from pathlib import Path
 
+import httpx2
 import pytest
 
 from dynogate import __version__
-from tests.live import until
+from dynogate.app import build_app, open_database
+from dynogate.settings import load_settings
+from dynogate.store.keys import KeyTable
+from dynogate.transports import presence
+from tests.live import in_process, until
 from tests.mcp.speaker import PREFIX, Speaker, events, meta
 from tests.mcp.toolset import notes
 from tests.toolset import cancelled
@@ -284,3 +290,23 @@ def test_a_listener_names_a_bounded_number_of_resources(speaker: Speaker) -> Non
     """Else one request could have us remember anything."""
     wanted = {"resourceSubscriptions": ["test://about"] * 257}
     assert speaker.error("subscriptions/listen", {"notifications": wanted}) == (400, -32602)
+
+
+def test_a_stream_ends_with_the_key_that_opened_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long ago its request came: that it is late for serving is no reason to go on."""
+    monkeypatch.setattr(presence, "LOOK_SEC", 0.5)
+    settings = load_settings(data_dir=tmp_path, shed_lag_sec=0.1)
+    keys = KeyTable(open_database(settings))
+    key, secret = keys.create("someone", ["tools:read"])
+    with (
+        in_process(build_app(settings)) as live,
+        httpx2.Client(timeout=30, headers={"x-api-key": secret}) as client,
+    ):
+        speaker = Speaker(f"{live.url}/mcp", client)
+        wanted = {"notifications": {"toolsListChanged": True}}
+        with speaker.listening("subscriptions/listen", wanted) as told:
+            next(told)
+            keys.revoke(key.id)
+            assert list(told) == []

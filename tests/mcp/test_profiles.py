@@ -47,7 +47,7 @@ def test_a_profile_is_found_and_read(speaker: Speaker, storage: ProfileStorage) 
 def test_the_template_is_advertised(speaker: Speaker) -> None:
     """For clients that know an id."""
     templates = speaker.result("resources/templates/list")["resourceTemplates"]
-    assert [each["uriTemplate"] for each in templates] == ["profile://{id}"]
+    assert {each["uriTemplate"] for each in templates} == {"profile://{id}", "load-report://{id}"}
 
 
 def test_who_listens_hears_of_profiles_that_others_store(

@@ -20,10 +20,9 @@ from dynogate.mcp.exchange import Request
 from dynogate.mcp.rounds import MAX_STATE_BYTES, TTL_SEC, Rounds
 from dynogate.settings import load_settings
 from dynogate.tools.inputs import ROOTS, InputRequired
-from dynogate.wire.jsonrpc import Raw
-from dynogate.wire.mcp import MODERN, Message
+from dynogate.wire.mcp import MODERN
 from tests.live import in_process
-from tests.mcp.speaker import PREFIX, Speaker, meta
+from tests.mcp.speaker import PREFIX, Speaker, message_of, meta
 
 SCOPES = frozenset({"tools:read"})
 ADA = Caller("key:ada", SCOPES)
@@ -33,9 +32,7 @@ ASK_ROOTS = InputRequired({"roots": ROOTS})
 
 def request_of(caller: Caller = ADA, method: str = "tools/call", **params: Any) -> Request:
     told = {"name": "delete", "arguments": {"path": "a", "deep": {"x": 1, "y": 2}}, **params}
-    message = Message(Raw(b"1"), method, json.dumps(told).encode())
-    message.read_head()
-    return Request(message, caller, "test", MODERN)
+    return Request(message_of(method, told), caller, "test", MODERN)
 
 
 def asked(request: Request | None = None, with_rounds: Rounds = ROUNDS) -> str:

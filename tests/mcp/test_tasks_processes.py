@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -63,11 +64,21 @@ def test_a_shutdown_gives_its_tasks_a_reason(tmp_path: Path) -> None:
 
 
 def in_both_workers(speaker: TaskSpeaker, data_dir: Path) -> list[str]:
-    """Ids of long tasks of which each of two workers runs at least one."""
-    task_ids = []
-    with closing(sqlite3.connect(data_dir / "dynogate.db")) as store:
-        for _ in range(64):
-            task_ids.append(speaker.call("slow_compute", arguments={"seconds": 60})["taskId"])
+    """Ids of long tasks of which each of two workers runs at least one.
+
+    Several connections come at once: of single ones, a worker that is slow to wake gets none.
+    """
+
+    def begin(_: int) -> str:
+        return str(speaker.call("slow_compute", arguments={"seconds": 60})["taskId"])
+
+    task_ids: list[str] = []
+    with (
+        closing(sqlite3.connect(data_dir / "dynogate.db")) as store,
+        ThreadPoolExecutor(8) as clients,
+    ):
+        for _ in range(8):
+            task_ids += clients.map(begin, range(8))
             (count,) = store.execute("SELECT count(DISTINCT owner) FROM tasks").fetchone()
             if count == 2:
                 return task_ids

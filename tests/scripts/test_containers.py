@@ -17,10 +17,10 @@ each_service = pytest.mark.parametrize("name", SERVICES)
 
 
 def test_the_services_are_those_that_were_promised() -> None:
-    """The gateway, redis and prometheus; Locust where its profile is asked for."""
+    """The gateway, redis and prometheus; Locust and Toxiproxy in profiles of their own."""
     always = {name for name, service in SERVICES.items() if "profiles" not in service}
     assert always == {"gateway", "redis", "prometheus"}
-    assert set(SERVICES) - always == {"locust-master", "locust-worker"}
+    assert set(SERVICES) - always == {"locust-master", "locust-worker", "toxiproxy"}
 
 
 @each_service

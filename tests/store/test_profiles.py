@@ -220,7 +220,7 @@ def test_totals_are_what_is_stored(table: ProfileTable) -> None:
 def test_the_oldest_go_beyond_the_count(table: ProfileTable) -> None:
     """By the order of inserts: an imported old profile is not dropped at once."""
     for number in range(4):
-        insert(table, f"p{number}", created_us=-number, retention=Retention(max_profiles=3))
+        insert(table, f"p{number}", created_us=-number, retention=Retention(max_count=3))
     assert ids(table) == ["p1", "p2", "p3"]
 
 
@@ -243,9 +243,9 @@ def test_a_lowered_limit_is_reached_step_by_step(table: ProfileTable) -> None:
     """No one store has to drop everything."""
     for number in range(70):
         insert(table, f"p{number}")
-    insert(table, "next", retention=Retention(max_profiles=1))
+    insert(table, "next", retention=Retention(max_count=1))
     assert table.totals().profiles == 71 - 64
-    insert(table, "last", retention=Retention(max_profiles=1))
+    insert(table, "last", retention=Retention(max_count=1))
     assert ids(table) == ["last"]
 
 
@@ -292,7 +292,7 @@ def test_the_file_stops_growing_once_retention_drops_profiles(tmp_path: Path) ->
     table = ProfileTable(database)
     sizes = []
     for number in range(90):
-        insert(table, f"p{number}", raw=_noise(50_000), retention=Retention(max_profiles=10))
+        insert(table, f"p{number}", raw=_noise(50_000), retention=Retention(max_count=10))
         sizes.append(database.size_bytes())
     assert max(sizes[60:]) <= max(sizes[:60])
     database.close()
@@ -329,7 +329,7 @@ def test_writers_on_both_ends_never_block_each_other(database: Database) -> None
     for thread in deleting:
         thread.start()
     for number in range(20):
-        insert(table, f"q{number}", retention=Retention(max_profiles=5))
+        insert(table, f"q{number}", retention=Retention(max_count=5))
     for thread in deleting:
         thread.join()
     assert failed == []

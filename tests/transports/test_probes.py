@@ -24,12 +24,13 @@ def live(data_dir: Path) -> Iterator[Live]:
 
 
 def test_the_catalogue_lists_every_tool_with_its_schemas(live: Live) -> None:
-    """All twelve, and those of further toolsets."""
+    """All sixteen, and those of further toolsets."""
     tools = {tool["name"]: tool for tool in live.get("/mcp/tools").json()["tools"]}
     assert {
         "profile_script", "profile_code", "analyze_profile", "get_cpu_hotspots",
         "get_memory_hotspots", "get_gpu_hotspots", "get_bottlenecks", "get_memory_leaks",
         "get_function_summary", "compare_profiles", "list_profiles", "get_profile", "echo",
+        "run_load_test", "list_load_reports", "get_load_report", "compare_load_reports",
     } <= set(tools)  # fmt: skip
     for tool in tools.values():
         assert tool["description"]

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from dynogate.errors import HeaderMismatch
+from dynogate.wire.fields import Fields
 from dynogate.wire.headers import accepts, check_mirrors, mirrors, read_headers
 
 
@@ -61,7 +62,7 @@ def test_a_mark_that_breaks_a_rule_is_refused(broken: dict[str, Any]) -> None:
 def test_a_value_is_compared_by_its_type(kind: str, sent: str, argument: bytes, fits: bool) -> None:
     """Numbers by value, the rest to the letter."""
     found = mirrors(schema(it={"type": kind, "x-mcp-header": "It"}))
-    headers = read_headers([(b"mcp-param-it", sent.encode())])
+    headers = Fields([(b"mcp-param-it", sent.encode())])
     arguments = b'{"it": ' + argument + b"}"
     if fits:
         check_mirrors(found, headers, arguments)
@@ -74,14 +75,14 @@ def test_a_value_is_compared_by_its_type(kind: str, sent: str, argument: bytes, 
 def test_what_is_not_there_has_no_header(arguments: bytes) -> None:
     """Whatever stands where its parent should be."""
     found = mirrors(schema(deep=schema(inner=text("Inner"))))
-    check_mirrors(found, read_headers([]), arguments)
+    check_mirrors(found, Fields([]), arguments)
 
 
 @pytest.mark.parametrize("name", [b"mcp-session-id", b"last-event-id", b"mcp-param-region"])
 def test_a_header_counts_once(name: bytes) -> None:
     """Two readers could take a different one."""
     with pytest.raises(HeaderMismatch):
-        read_headers([(name, b"a"), (name, b"a")])
+        read_headers(Fields([(name, b"a"), (name, b"a")]))
 
 
 @pytest.mark.parametrize(
@@ -97,12 +98,19 @@ def test_a_header_counts_once(name: bytes) -> None:
 )
 def test_accept_is_read_as_http_has_it(accept: str | None, json: bool, stream: bool) -> None:
     """Without the header, anything goes."""
-    headers = read_headers([] if accept is None else [(b"accept", accept.encode())])
+    headers = read_headers(Fields([] if accept is None else [(b"accept", accept.encode())]))
     assert accepts(headers, "application/json") is json
     assert accepts(headers, "text/event-stream") is stream
 
 
 def test_whitespace_around_a_value_is_none_of_it() -> None:
     """RFC 9110, 5.5; not every server that reads requests takes it away."""
-    found = read_headers([(b"mcp-name", b" \techo "), (b"mcp-param-region", b"here  ")])
-    assert (found.name, found.params) == ("echo", {"region": "here"})
+    fields = Fields([(b"mcp-name", b" \techo "), (b"mcp-param-region", b"here  ")])
+    assert read_headers(fields).name == "echo"
+    check_mirrors(mirrors(schema(region=text("Region"))), fields, b'{"region": "here"}')
+
+
+def test_several_accept_headers_are_one() -> None:
+    """RFC 9110, 5.3: a list may be cut into lines."""
+    several = [(b"accept", b"text/html"), (b"host", b"a"), (b"accept", b"application/json")]
+    assert accepts(read_headers(Fields(several)), "application/json")

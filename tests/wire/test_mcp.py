@@ -8,12 +8,19 @@ from dynogate.wire.mcp import BadMessage, Message, Reply, read_message
 def test_a_request_is_read_in_one_pass() -> None:
     """Its params stay as they are, its id too."""
     message = read_message(b'{"jsonrpc":"2.0","id":"x","method":"a","params":{"b":[1, 2]}}')
-    assert message == Message(msgspec.Raw(b'"x"'), "a", b'{"b":[1, 2]}')
+    assert isinstance(message, Message)
+    assert (message.id, message.method, message.params) == (
+        msgspec.Raw(b'"x"'),
+        "a",
+        b'{"b":[1, 2]}',
+    )
 
 
 def test_a_notification_has_no_id_and_may_have_no_params() -> None:
     """Then they are an empty object."""
-    assert read_message(b'{"jsonrpc":"2.0","method":"a"}') == Message(None, "a", b"{}")
+    message = read_message(b'{"jsonrpc":"2.0","method":"a"}')
+    assert isinstance(message, Message)
+    assert (message.id, message.method, message.params) == (None, "a", b"{}")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
 
 from dynogate.errors import Busy, DynogateError, StoreUnavailable, Unauthenticated
@@ -15,6 +14,7 @@ from dynogate.settings import is_loopback
 from dynogate.store.clock import now_us, to_us
 from dynogate.store.keys import ApiKey, KeyTable
 from dynogate.telemetry.logs import get_logger
+from dynogate.wire.fields import Fields
 
 log = get_logger(__name__)
 
@@ -58,13 +58,29 @@ class Authenticator:
         self._look_is_late = False
         self._touching: set[asyncio.Task[None]] = set()
 
-    async def caller(
-        self,
-        headers: Sequence[tuple[bytes, bytes]],
-        query: bytes,
-        client: tuple[str, int] | None,
-    ) -> Caller:
-        """Who sent a request with these headers, from this address.
+    def recognised(
+        self, fields: Fields, query: bytes, client: tuple[str, int] | None
+    ) -> Caller | None:
+        """Who sent a request with these header fields, from this address; None where somebody has
+        to be asked first.
+
+        Raises:
+            Unauthenticated: a credential is needed, and there is none.
+            InvalidRequest: the credential is in the query string, or there are two.
+        """
+        credential = shown_credential(fields, query)
+        if not self._required:
+            return self._without_name(client) if time.monotonic() < self._open_until else None
+        if credential is None:
+            raise Unauthenticated(
+                "this gateway asks for a credential: send Authorization: Bearer <API key"
+                f"{' or access token' if self._tokens else ''}>; `dynogate keys create` makes a key"
+            )
+        known = self._good.get(hashlib.sha256(credential).digest())
+        return known[0] if known is not None and time.monotonic() < known[1] else None
+
+    async def caller(self, fields: Fields, query: bytes, client: tuple[str, int] | None) -> Caller:
+        """Who sent a request with these header fields, from this address.
 
         Raises:
             Unauthenticated: a credential is needed, and there is none or it is not good.
@@ -73,35 +89,30 @@ class Authenticator:
             IssuerUnavailable: the issuer of tokens cannot say it.
             Busy: too many are being asked already.
         """
-        credential = shown_credential(headers, query)
+        caller = self.recognised(fields, query, client)
+        if caller is not None:
+            return caller
         if not self._required:
-            if time.monotonic() >= self._open_until:
-                await self._look()
-            if not self._required:
-                return self._without_name(client)
-        if credential is None:
-            raise Unauthenticated(
-                "this gateway asks for a credential: send Authorization: Bearer <API key"
-                f"{' or access token' if self._tokens else ''}>; `dynogate keys create` makes a key"
-            )
-        digest = hashlib.sha256(credential.encode()).digest()
-        known = self._good.get(digest)
-        if known is not None and time.monotonic() < known[1]:
-            return known[0]
-        return await self._verifying(digest, lambda: self._verify(digest, credential))
+            if await self._look():
+                return await self.caller(fields, query, client)
+            return self._without_name(client)
+        credential = shown_credential(fields, query) or b""
+        digest = hashlib.sha256(credential).digest()
+        text = credential.decode("latin-1")
+        return await self._verifying(digest, lambda: self._verify(digest, text))
 
     async def close(self) -> None:
         """Wait for what is still being written."""
         await asyncio.gather(*self._touching, return_exceptions=True)
 
-    async def _look(self) -> None:
-        """See whether there are keys by now, as far as the store says so in time.
+    async def _look(self) -> bool:
+        """See whether a credential is needed by now, as far as the store says so in time.
 
         A store that is silent counts as one that is out of reach: one call has waited for it.
         """
         known = self._open_until > 0.0
         if known and self._look_is_late and len(self._looking):
-            return
+            return self._required
         try:
             async with asyncio.timeout(_LOOK_SEC if known else None):
                 await self._looking(b"", self._look_for_keys)
@@ -109,6 +120,7 @@ class Authenticator:
         except TimeoutError:
             self._look_is_late = True
             log.warning("whether there are API keys is not known now: the store is silent")
+        return self._required
 
     async def _look_for_keys(self) -> None:
         try:

@@ -1,13 +1,17 @@
 """How much body a request may have, and how long it may take to arrive."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from dynogate.errors import BodyTimeout, BodyTooLarge, ClientGone, UnsupportedMediaType
 from dynogate.guards.deadline import within
+from dynogate.wire.fields import Fields
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_JSON = b"application/json"
+
+Part = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Part]]
 
 
 class BodyGuard:
@@ -17,7 +21,7 @@ class BodyGuard:
         self._max_bytes = max_bytes
         self._timeout_sec = timeout_sec
 
-    async def read(self, headers: Sequence[tuple[bytes, bytes]], receive: Receive) -> bytes:
+    async def read(self, fields: Fields, receive: Receive) -> bytes:
         """The whole body.
 
         Raises:
@@ -26,45 +30,48 @@ class BodyGuard:
             BodyTimeout: it did not arrive in time.
             ClientGone: the client went away while sending it.
         """
-        self._check_headers(headers)
-        message = await self._next(receive, self._timeout_sec)
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False):  # nearly every request: one message, no copy
-            self._check_size(len(body))
-            return body
-        deadline = asyncio.get_running_loop().time() + self._timeout_sec
-        chunks = bytearray(body)
-        self._check_size(len(chunks))
-        while message.get("more_body", False):
-            left = deadline - asyncio.get_running_loop().time()
-            message = await self._next(receive, max(left, 0.0))
-            chunks += message.get("body", b"")
-            self._check_size(len(chunks))
-        return bytes(chunks)
-
-    async def _next(self, receive: Receive, timeout_sec: float) -> MutableMapping[str, Any]:
+        self._check_fields(fields)
         try:
-            message = await within(timeout_sec, receive())
+            message = await within(self._timeout_sec, receive())
+            if message.get("more_body", False):
+                return await self._in_parts(message, receive)
         except TimeoutError:
             raise BodyTimeout(f"the body did not arrive within {self._timeout_sec:g} s") from None
+        return self._part(message)
+
+    async def _in_parts(self, message: Part, receive: Receive) -> bytes:
+        deadline = asyncio.get_running_loop().time() + self._timeout_sec
+        chunks = bytearray(self._part(message))
+        while message.get("more_body", False):
+            left = deadline - asyncio.get_running_loop().time()
+            message = await within(max(left, 0.0), receive())
+            chunks += self._part(message)
+            if len(chunks) > self._max_bytes:
+                raise self._too_large()
+        return bytes(chunks)
+
+    def _part(self, message: Part) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientGone("the client went away while sending the body")
-        return message
+        body: bytes = message.get("body", b"")
+        if len(body) > self._max_bytes:
+            raise self._too_large()
+        return body
 
-    def _check_size(self, size: int) -> None:
-        if size > self._max_bytes:
-            raise BodyTooLarge(f"the body is over {self._max_bytes} bytes, the limit here")
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body is over {self._max_bytes} bytes, the limit here")
 
-    def _check_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        media_type = b""
-        for name, value in headers:
-            if name == b"content-type":
-                media_type = value.split(b";", 1)[0].strip().lower()
-            elif name == b"content-encoding" and value.strip().lower() != b"identity":
-                raise UnsupportedMediaType("compressed bodies are not taken; send plain JSON")
-            elif name == b"content-length" and value.isdigit() and int(value) > self._max_bytes:
-                raise BodyTooLarge(
-                    f"the body is {int(value)} bytes; the limit here is {self._max_bytes}"
-                )
-        if media_type != b"application/json":
+    def _check_fields(self, fields: Fields) -> None:
+        media_type = fields.get(b"content-type") or b""
+        if media_type != _JSON and media_type.split(b";", 1)[0].strip().lower() != _JSON:
             raise UnsupportedMediaType("send the body with Content-Type: application/json")
+        encoding = fields.get(b"content-encoding")
+        if encoding is not None and (
+            encoding.strip().lower() != b"identity" or b"content-encoding" in fields.repeated
+        ):
+            raise UnsupportedMediaType("compressed bodies are not taken; send plain JSON")
+        length = fields.get(b"content-length")
+        if length is not None and length.isdigit() and int(length) > self._max_bytes:
+            raise BodyTooLarge(
+                f"the body is {int(length)} bytes; the limit here is {self._max_bytes}"
+            )

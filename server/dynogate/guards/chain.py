@@ -1,6 +1,6 @@
 """The guards in their order, the same for every transport."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ from dynogate.guards.shedding import CAME_AT, Shedder
 from dynogate.guards.wishes import with_wishes
 from dynogate.telemetry.metrics import Metrics
 from dynogate.tools.registry import Scope, Tool
+from dynogate.wire.fields import fields_of
 
 if TYPE_CHECKING:
     from dynogate.guards.shared_counts import SharedCounts
@@ -82,7 +83,7 @@ class Guards:
         metrics.follow(metrics.admission_limit, lambda: places.limit)
         metrics.follow(metrics.late, lambda: shedder.is_late)
 
-    def enter(self, scope: Mapping[str, Any]) -> Coroutine[Any, Any, Caller]:
+    def enter(self, scope: MutableMapping[str, Any]) -> Coroutine[Any, Any, Caller]:
         """Who sent a request with this ASGI scope, if it is not too late to serve it.
 
         Raises:
@@ -105,19 +106,19 @@ class Guards:
             self._refused(error)
             raise
 
-    async def identify(self, scope: Mapping[str, Any]) -> Caller:
+    async def identify(self, scope: MutableMapping[str, Any]) -> Caller:
         """Who sent a request with this ASGI scope.
 
         Raises:
             DynogateError: the first guard's that does not let it in.
         """
-        headers = scope["headers"]
+        fields, query, client = fields_of(scope), scope["query_string"], scope["client"]
         try:
-            self._origin.check(headers)
-            caller = await self._authenticator.caller(
-                headers, scope["query_string"], scope["client"]
-            )
-            return with_wishes(caller, headers)
+            self._origin.check(fields)
+            caller = self._authenticator.recognised(fields, query, client)
+            if caller is None:
+                caller = await self._authenticator.caller(fields, query, client)
+            return with_wishes(caller, fields)
         except DynogateError as error:
             self._refused(error, scope["path"])
             raise

@@ -1,12 +1,13 @@
 """What a request shows to prove who sent it: read from headers, refused in a URL."""
 
-from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from dynogate.errors import InvalidRequest, Unauthenticated
+from dynogate.wire.fields import Fields
 
 API_KEY_PREFIX = "dynogate_"
 _MAX_CHARACTERS = 8192
+_ONE_OF = frozenset({b"authorization", b"x-api-key"})
 # A URL ends up in logs, histories and Referer headers (OAuth 2.1, section 5.1.1: tokens never
 # go into the query).
 _NOT_IN_A_QUERY = frozenset(
@@ -14,7 +15,7 @@ _NOT_IN_A_QUERY = frozenset(
 )
 
 
-def shown_credential(headers: Sequence[tuple[bytes, bytes]], query: bytes) -> str | None:
+def shown_credential(fields: Fields, query: bytes) -> bytes | None:
     """The key or token of a request, or None where it shows none.
 
     Raises:
@@ -23,15 +24,15 @@ def shown_credential(headers: Sequence[tuple[bytes, bytes]], query: bytes) -> st
     """
     if query:
         _refuse_in_query(query)
-    found: str | None = None
-    for name, value in headers:
-        if name == b"authorization" or name == b"x-api-key":  # faster than a set
-            if found is not None:
-                raise InvalidRequest(
-                    "the request shows more than one credential: send one Authorization header, "
-                    "or one X-API-Key header"
-                )
-            found = _bearer(value) if name == b"authorization" else value.decode("latin-1")
+    bearer, key = fields.get(b"authorization"), fields.get(b"x-api-key")
+    if bearer is None and key is None:
+        return None
+    if (bearer is not None and key is not None) or fields.repeated & _ONE_OF:
+        raise InvalidRequest(
+            "the request shows more than one credential: send one Authorization header, "
+            "or one X-API-Key header"
+        )
+    found = _bearer(bearer) if bearer is not None else key
     if found is not None and len(found) > _MAX_CHARACTERS:
         raise Unauthenticated(
             f"the credential is longer than {_MAX_CHARACTERS} characters", reason="invalid_token"
@@ -39,10 +40,10 @@ def shown_credential(headers: Sequence[tuple[bytes, bytes]], query: bytes) -> st
     return found
 
 
-def _bearer(value: bytes) -> str:
-    scheme, _, token = value.decode("latin-1").partition(" ")
+def _bearer(value: bytes) -> bytes:
+    scheme, _, token = value.partition(b" ")
     token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+    if scheme.lower() != b"bearer" or not token:
         raise Unauthenticated("the Authorization header must be: Bearer <API key or access token>")
     return token
 

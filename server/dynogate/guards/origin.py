@@ -5,13 +5,14 @@ run code through a gateway that trusts its machine (DNS rebinding; MCP, ``basic/
 "Security Warning").
 """
 
-from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from dynogate.errors import ForbiddenOrigin, InvalidRequest
 from dynogate.settings import Settings, is_loopback
+from dynogate.wire.fields import Fields
 
-_REMEMBERED = 256  # headers that were found good; a client sends the same ones each time
+_REMEMBERED = 256  # pairs that were found good; a client sends the same one each time
+_ONCE = frozenset({b"host", b"origin"})
 
 
 class OriginGuard:
@@ -19,40 +20,31 @@ class OriginGuard:
 
     def __init__(self, settings: Settings) -> None:
         self._any = "*" in settings.allowed_hosts
-        self._seen: set[tuple[bytes, bytes]] = set()
+        self._seen: set[tuple[bytes | None, bytes | None]] = set()
         self._names = frozenset(name.lower() for name in (settings.host, *settings.allowed_hosts))
 
-    def check(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Look at the raw ASGI headers of one request.
+    def check(self, fields: Fields) -> None:
+        """Look at the header fields of one request.
 
         Raises:
             InvalidRequest: there are two of one of them (RFC 9112, section 3.2).
             ForbiddenOrigin: Host or Origin is not one of ours.
         """
-        host = origin = False
-        for header in headers:
-            name = header[0]
-            if name == b"host":
-                if host:
-                    raise InvalidRequest("the request has more than one Host header")
-                host = True
-            elif name == b"origin":
-                if origin:
-                    raise InvalidRequest("the request has more than one Origin header")
-                origin = True
-            else:
-                continue
-            if header not in self._seen and not self._any:
-                self._look_at(header)
-
-    def _look_at(self, header: tuple[bytes, bytes]) -> None:
-        name, value = header[0], header[1].decode("latin-1")
-        if name == b"host":
-            self._require("Host", f"//{value}")
-        else:
-            self._require("Origin", value)
+        repeated = fields.repeated and fields.repeated & _ONCE
+        if repeated:
+            name = min(repeated).decode().capitalize()
+            raise InvalidRequest(f"the request has more than one {name} header")
+        if self._any:
+            return
+        host, origin = pair = fields.get(b"host"), fields.get(b"origin")
+        if pair in self._seen:
+            return
+        if host is not None:
+            self._require("Host", f"//{host.decode('latin-1')}")
+        if origin is not None:
+            self._require("Origin", origin.decode("latin-1"))
         if len(self._seen) < _REMEMBERED:
-            self._seen.add(header)
+            self._seen.add(pair)
 
     def _require(self, header: str, url: str) -> None:
         try:

@@ -59,20 +59,18 @@ class RateLimit:
         """
         windows = self._known.get(share) or self._learn(share)
         now = time.monotonic()
-        for window in windows:
-            if not window.has_room(now):
+        for number, window in enumerate(windows):
+            if not window.take(now):
+                _give_back(windows[:number])
                 raise refusal(window.rate, window.wait_sec(now), windows)
-        if client_id is not None and self._each:
-            self._divide(share, client_id, now)
-        for window in windows:
-            window.count()
-        if self._shared is not None:
-            try:
+        try:
+            if client_id is not None and self._each:
+                self._divide(share, client_id, now)
+            if self._shared is not None:
                 await self._take_shared(self._shared, share, windows)
-            except Busy:
-                for window in windows:
-                    window.give_back()
-                raise
+        except Busy:
+            _give_back(windows)
+            raise
 
     def _learn(self, share: str) -> tuple[Window, ...]:
         while len(self._known) >= _REMEMBERED:
@@ -98,6 +96,11 @@ class RateLimit:
         full = await shared.take((share, self._each), ("", self._overall_rates))
         if full is not None:
             raise refusal(full.rate, full.wait_sec, windows)
+
+
+def _give_back(windows: Sequence[Window]) -> None:
+    for window in windows:
+        window.give_back()
 
 
 def refusal(

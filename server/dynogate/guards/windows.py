@@ -89,8 +89,8 @@ class Window:
         self._cells = windows.cells
         self._at = first
 
-    def has_room(self, now: float) -> bool:
-        """Whether one more call at ``now`` (``time.monotonic()``) stays within the rate."""
+    def take(self, now: float) -> bool:
+        """Count one call at ``now`` (``time.monotonic()``), if that stays within the rate."""
         seconds, cells, at = self._seconds, self._cells, self._at
         number = now // seconds
         if cells[at] != self.tag:
@@ -101,14 +101,12 @@ class Window:
             cells[at + 2] = 0.0
             cells[at + 1] = number
         current, before = cells[at + 2] + 1.0, cells[at + 3]
-        if current + before <= self._amount:
-            return True
-        left = 1.0 - (now / seconds - number)  # of the window before, still within reach
-        return int(before * left) + current <= self._amount
-
-    def count(self) -> None:
-        """Count one call, right after :meth:`has_room`."""
-        self._cells[self._at + 2] += 1.0
+        if current + before > self._amount:
+            left = 1.0 - (now / seconds - number)  # of the window before, still within reach
+            if int(before * left) + current > self._amount:
+                return False
+        cells[at + 2] = current
+        return True
 
     def give_back(self) -> None:
         """Take back a call that was counted and then refused elsewhere."""
@@ -117,7 +115,7 @@ class Window:
             self._cells[at + 2] -= 1.0
 
     def wait_sec(self, now: float) -> float:
-        """How long until there is room again, if nothing else is counted; after `has_room`."""
+        """How long until there is room again, if nothing else is counted; after `take`."""
         seconds, amount = self.rate.seconds, self.rate.amount
         before, current = self._cells[self._at + 3], self._cells[self._at + 2]
         if current < amount:  # once enough of the window before is out of reach

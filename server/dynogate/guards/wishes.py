@@ -1,26 +1,26 @@
 """What a request says besides its call: what the client calls itself, how long it would wait."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 from dynogate.errors import InvalidRequest
 from dynogate.guards.caller import Caller
+from dynogate.wire.fields import Fields
 
 _LONGEST_NAME = 256
 
 
-def with_wishes(caller: Caller, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
-    """``caller``, and what the headers ``X-Client-ID`` and ``X-Request-Timeout`` say.
+def with_wishes(caller: Caller, fields: Fields) -> Caller:
+    """``caller``, and what the header fields ``X-Client-ID`` and ``X-Request-Timeout`` say.
 
     Raises:
         InvalidRequest: one is not what it should be.
     """
-    for name, value in headers:
-        if name == b"x-client-id":
-            caller = replace(caller, client_id=_client_id(value))
-        elif name == b"x-request-timeout":
-            caller = replace(caller, timeout_sec=_seconds(value))
+    client_id, timeout = fields.get(b"x-client-id"), fields.get(b"x-request-timeout")
+    if client_id is not None:
+        caller = replace(caller, client_id=_client_id(client_id))
+    if timeout is not None:
+        caller = replace(caller, timeout_sec=_seconds(timeout))
     return caller
 
 

@@ -10,7 +10,7 @@ from dynogate.load import schedules
 from dynogate.load.breaking_point import BreakingPoint, Search, find_breaking_point
 from dynogate.load.certificate import Certificate, worst
 from dynogate.load.drift import DESCRIPTORS, LATENCY, RSS, Drift, find_drift
-from dynogate.load.harness import Harness, Run
+from dynogate.load.harness import Harness, Interrupted, Run
 from dynogate.load.recovery import recovery_time
 from dynogate.load.samples import Samples
 from dynogate.load.scalability import Scalability, fit_scalability
@@ -26,10 +26,6 @@ _TRIES = 3
 """Times that a step is run whose generator was disturbed, before its outcome is taken."""
 
 
-class Interrupted(Exception):
-    """The run was stopped by hand between two steps."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class RampUp:
     """What raising the load found.
@@ -43,7 +39,7 @@ class RampUp:
         breaking_point: of an open loop.
         recovery: seconds from the end of an overload until calls were served as before it; None
             where that was not measured, or the server did not recover.
-        interrupted: it was stopped by hand.
+        interrupted: it was stopped by hand, or the calls were used up.
     """
 
     steps: tuple[Step, ...]

@@ -74,7 +74,7 @@ async def meet(target: Target) -> Meeting:
                     return await _meet_over_socket(session, limited, target)
                 return await _meet_over_http(session, limited, target)
         except _NOT_THERE as error:
-            raise GatewayUnreachable(f"{target.url}: {_reason(error)}") from error
+            raise GatewayUnreachable(f"{target.shown}: {_reason(error)}") from error
         except (aiohttp.ClientError, OSError, ValueError):
             return Meeting(target, (), perf_counter() - start)
 
@@ -143,7 +143,8 @@ async def prepare_calls(target: Target, calls: Sequence[Call]) -> tuple[Prepared
             async with session_for(target) as session:
                 _, mcp_session = await start_session(session, target)
         except (aiohttp.ClientError, OSError) as error:
-            raise GatewayUnreachable(f"{target.url}: no MCP session ({_reason(error)})") from error
+            why = f"no MCP session ({_reason(error)})"
+            raise GatewayUnreachable(f"{target.shown}: {why}") from error
     return tuple(prepare(call, target.transport, target.era, mcp_session) for call in calls)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class Options:
         connections: WebSockets of an open loop; a closed one has one a user.
         pid: of the server, if it is on this machine.
         limits: of the certificate.
+        max_calls: of all runs of a harness together.
     """
 
     engine: Choice = "auto"
@@ -51,12 +53,17 @@ class Options:
     connections: int = 8
     pid: int | None = None
     limits: Limits = field(default_factory=Limits)
+    max_calls: int = sys.maxsize
 
     def __post_init__(self) -> None:
-        for name in ("processes", "max_in_flight", "connections"):
+        for name in ("processes", "max_in_flight", "connections", "max_calls"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
+
+
+class Interrupted(Exception):
+    """A run was stopped, or could not start: by hand, or because the calls are used up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +102,8 @@ class Harness:
         meeting: what the server said of itself.
         calls: what is called.
         options: how.
-        stopped: somebody wanted no more.
+        stopped: there are to be no more runs.
+        spent: a run was cut short, or not begun, because no calls were left.
 
     Raises:
         GatewayUnreachable: on entering: there is no server.
@@ -120,6 +128,8 @@ class Harness:
         self._stack = AsyncExitStack()
         self._fleet = Fleet()
         self.stopped = False
+        self.spent = False
+        self._left = self.options.max_calls
 
     async def __aenter__(self) -> Self:
         self.meeting = await meet(self._target)
@@ -137,9 +147,15 @@ class Harness:
             times: of ``dynogate.load.schedules``.
             duration: of the schedule, in seconds.
             limits: of the certificate, other than those of the options.
+
+        Raises:
+            Interrupted: there are fewer calls left than it has.
         """
         if times.size == 0:
             raise ConfigurationError("a schedule needs at least one call")
+        if times.size > self._left:
+            self.spent = self.stopped = True
+            raise Interrupted
         rate = times.size / duration
         return await self._run(self._order(rate, duration, 0), times, rate, limits)
 
@@ -148,16 +164,28 @@ class Harness:
     ) -> Run:
         """Let ``users`` callers call, each again as soon as it was answered.
 
+        It ends earlier where there are no calls left.
+
         Args:
             users: how many.
             duration: seconds after which nobody calls again.
             calls: calls after which nobody calls again; one of the two is needed. No run makes
                 more than ``schedules.MAX_CALLS``.
+
+        Raises:
+            Interrupted: there are no calls left.
         """
         _check_closed(users, duration, calls)
+        wanted = calls or MAX_CALLS
+        most = min(wanted, self._left)
+        if most == 0:
+            self.spent = self.stopped = True
+            raise Interrupted
         rate = users / max(self.meeting.round_trip, 1e-4)
-        order = self._order(rate, duration, users, calls)
-        return await self._run(order, np.zeros(0), rate)
+        run = await self._run(self._order(rate, duration, users, most), np.zeros(0), rate)
+        if len(run.samples) == most < wanted:
+            self.spent = self.stopped = True
+        return run
 
     def stop(self) -> None:
         """End the run now, with what there is; later runs do not start."""
@@ -175,7 +203,7 @@ class Harness:
         return self._fleet.start
 
     def _order(
-        self, rate: float, duration: float | None, users: int, calls: int | None = None
+        self, rate: float, duration: float | None, users: int, calls: int = MAX_CALLS
     ) -> Order:
         options = self.options
         return Order(
@@ -184,7 +212,7 @@ class Harness:
             engine=choose_engine(self._target, options.engine, rate),
             duration=duration,
             users=users,
-            max_calls=calls or MAX_CALLS,
+            max_calls=calls,
             max_in_flight=options.max_in_flight,
             connections=options.connections,
         )
@@ -196,6 +224,7 @@ class Harness:
         started = datetime.now(UTC)
         async with Observer(self._target, self.options.pid) as observer:
             take = await self._fleet.run(order, times, processes, self._report)
+        self._left -= len(take.samples)
         return Run(
             samples=take.samples,
             certificate=certify(

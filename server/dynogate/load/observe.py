@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import aiohttp
+import msgspec
 import numpy as np
 import psutil
 from numpy.typing import NDArray
@@ -100,7 +101,9 @@ class Observer:
         await self._task
 
     async def _watch(self) -> None:
-        limited = Target(self._target.base, "rpc", self._target.headers, INTERVAL)
+        limited = msgspec.structs.replace(
+            self._target, url=self._target.base, transport="rpc", timeout=INTERVAL
+        )
         async with session_for(limited) as session:
             while not self._over.done():
                 look = await self._look(session)

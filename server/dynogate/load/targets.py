@@ -1,6 +1,7 @@
 """Where the load goes, and how: the URL's rules, transport, headers, limits. No I/O."""
 
 import math
+import re
 import ssl
 from typing import get_args
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -12,6 +13,9 @@ from dynogate.load.calls import MODERN, Transport
 
 _PATHS: dict[Transport, str] = {"rpc": "/mcp/tools/call", "mcp": "/mcp", "ws": "/ws"}
 _SCHEMES = {"http", "https", "ws", "wss"}
+# Nothing that two parsers of URLs could take for two different hosts.
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\])(:\d*)?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -23,6 +27,8 @@ class Target(msgspec.Struct, frozen=True):
         headers: sent with every request (authentication, for one).
         timeout: seconds after which a call has failed.
         verify: whether the server's certificate is checked.
+        addresses: IP addresses to connect to, whatever the URL's name resolves to meanwhile;
+            empty to resolve it.
         era: the MCP version to speak over mcp, once the handshake has found out.
     """
 
@@ -31,7 +37,14 @@ class Target(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     timeout: float = 30.0
     verify: bool = True
+    addresses: tuple[str, ...] = ()
     era: str = MODERN
+
+    @property
+    def shown(self) -> str:
+        """The URL for reports and messages: a query may hold a secret."""
+        whole, query, _ = self.url.partition("?")
+        return f"{whole}?..." if query else whole
 
     @property
     def host(self) -> str:
@@ -39,10 +52,14 @@ class Target(msgspec.Struct, frozen=True):
         return urlsplit(self.url).netloc
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port to connect to."""
-        parts = urlsplit(self.url)
-        return parts.hostname or "", parts.port or (443 if self.tls else 80)
+    def hostname(self) -> str:
+        """The host without its port, as certificates name it."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port to connect to."""
+        return urlsplit(self.url).port or (443 if self.tls else 80)
 
     @property
     def path(self) -> str:
@@ -96,7 +113,7 @@ def target(
     if not (math.isfinite(timeout) and timeout > 0):
         raise ConfigurationError(f"a timeout of {timeout} s cannot be: must be over 0")
     for name, value in (headers or {}).items():
-        if not (name and value.isprintable() and name.isascii() and name.isprintable()):
+        if not (_TOKEN.fullmatch(name) and value.isprintable()):
             raise ConfigurationError(
                 f"the header {name!r} has characters that a header cannot have"
             )
@@ -118,10 +135,12 @@ def _split(url: str) -> SplitResult:
         port = parts.port
     except ValueError as error:
         raise ConfigurationError(f"{url!r} is no URL: {error}") from error
-    if parts.scheme not in _SCHEMES or not parts.hostname or port == 0:
-        raise ConfigurationError(f"{url!r} is no URL of a server; try http://127.0.0.1:8000")
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError("a URL with a password would end up in the report; use a header")
+    if parts.scheme not in _SCHEMES or not _HOST.fullmatch(parts.netloc) or port == 0:
+        raise ConfigurationError(f"{url!r} is no URL of a server; try http://127.0.0.1:8000")
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        raise ConfigurationError(f"{url!r} is no URL: percent-encode what is not plain ASCII")
     return parts
 
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -155,6 +156,7 @@ async def _main() -> None:
 
 def main() -> None:
     """Serve a fleet, ahead of what else runs here where that is allowed: a send has its time."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # for the fleet to hear: its run has a report
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,7 +1,6 @@
 """One request of a client, as the methods of MCP see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -44,8 +43,7 @@ class NoChannel:
 NO_CHANNEL = NoChannel()
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """A request, who sent it, and how to reach them.
 
     Attributes:
@@ -61,7 +59,7 @@ class Request:
     version: str
     channel: Channel = NO_CHANNEL
     session: Session | None = None
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = {}
 
     @property
     def is_modern(self) -> bool:

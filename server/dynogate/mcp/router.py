@@ -1,6 +1,7 @@
 """From a method's name to what serves it, in either era."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import TypeVar
 
 from dynogate.errors import DynogateError, InternalError, MethodNotFound
 from dynogate.gateway import Gateway
@@ -10,9 +11,11 @@ from dynogate.mcp.method import Method, Whole
 from dynogate.mcp.rounds import Rounds
 from dynogate.telemetry.logs import get_logger
 from dynogate.tools.inputs import InputRequired
-from dynogate.wire.mcp import Decoration
+from dynogate.wire.mcp import MODERN, Decoration
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Router:
@@ -42,45 +45,42 @@ class Router:
             DynogateError: why there is none; a fault of ours is logged whole and told as
                 InternalError.
         """
+        name = request.message.method
         try:
-            return await self._result(request)
+            if name != "tools/call":  # which is counted by its tool
+                await self._guards.count(request.caller)
+            if request.version != MODERN:
+                return await _found(name, self._legacy).serve(request)
+            method, decoration = _found(name, self._modern)
+            if method.asks:
+                self._rounds.resume(request)
+            result = await method.serve(request)
+            return result if isinstance(result, Whole) else decoration(result)
+        except InputRequired as required:
+            return self._rounds.ask(request, required)
         except DynogateError:
             raise
         except Exception as error:
-            log.exception("method failed", method=request.message.method[:80])
+            log.exception("method failed", method=name[:80])
             raise InternalError(
-                f"{request.message.method[:80]} failed because of a fault in the gateway; its log "
-                "has the details"
+                f"{name[:80]} failed because of a fault in the gateway; its log has the details"
             ) from error
 
-    async def _result(self, request: Request) -> bytes:
-        name = request.message.method
-        if name != "tools/call":  # which is counted by its tool
-            await self._guards.count(request.caller)
-        if request.is_modern:
-            found = self._modern.get(name)
-            if found is None:
-                raise _unknown(name, self._modern)
-            method, decoration = found
-            if method.asks:
-                self._rounds.resume(request)
-            try:
-                result = await method.serve(request)
-            except InputRequired as required:
-                return self._rounds.ask(request, required)
-            return result if isinstance(result, Whole) else decoration(result)
-        served = self._legacy.get(name)
-        if served is None:
-            raise _unknown(name, self._legacy)
-        return await served.serve(request)
+
+def _found(name: str, methods: Mapping[str, T]) -> T:
+    """The method of this name.
+
+    Raises:
+        MethodNotFound: there is none in this era.
+    """
+    method = methods.get(name)
+    if method is None:
+        raise MethodNotFound(
+            f"no method is called {name[:80]!r} in this protocol version; there are "
+            f"{', '.join(sorted(methods))}"
+        )
+    return method
 
 
 def _decoration(method: Method) -> Decoration:
     return Decoration(server.INFO, ttl_ms=method.ttl_ms, scope=method.cache_scope)
-
-
-def _unknown(name: str, known: Iterable[str]) -> MethodNotFound:
-    return MethodNotFound(
-        f"no method is called {name[:80]!r} in this protocol version; there are "
-        f"{', '.join(sorted(known))}"
-    )

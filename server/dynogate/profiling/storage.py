@@ -68,7 +68,7 @@ class ProfileStorage:
             weakref.finalize(self, _remove, database, directory)
         database.migrate()
         self._table = ProfileTable(database)
-        self._retention = Retention(max_profiles=max_profiles, max_bytes=max_bytes)
+        self._retention = Retention(max_count=max_profiles, max_bytes=max_bytes)
         self._cache = ProfileCache(_CACHE_BYTES)
 
     def store(self, result: ProfileResult) -> str:

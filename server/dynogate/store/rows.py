@@ -57,12 +57,12 @@ class LineRow:
 class Retention:
     """How much is kept: the newest of each insert, up to both limits (None: no limit)."""
 
-    max_profiles: int | None = None
+    max_count: int | None = None
     max_bytes: int | None = None
 
     def exceeded_by(self, count: int, size_bytes: int) -> bool:
-        """Whether ``count`` profiles of ``size_bytes`` in all are too much."""
-        too_many = self.max_profiles is not None and count > self.max_profiles
+        """Whether ``count`` things of ``size_bytes`` in all are too much."""
+        too_many = self.max_count is not None and count > self.max_count
         return too_many or (self.max_bytes is not None and size_bytes > self.max_bytes)
 
 

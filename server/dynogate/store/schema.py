@@ -174,6 +174,53 @@ tasks = Table(
     Index("tasks_by_end", "ended_us", "owner"),
 )
 
+load_reports = Table(
+    "load_reports",
+    metadata,
+    Column("key", _KEY, primary_key=True),
+    Column("id", StorableText, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("url", StorableText, nullable=False),
+    Column("transport", Text, nullable=False),
+    Column("tools", StorableText, nullable=False),
+    Column("loop", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("summary", StorableText, nullable=False),
+    Column("interrupted", Boolean, nullable=False),
+    Column("duration_sec", Double, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("success_rate", Double),
+    Column("goodput", Double),
+    Column("p50_sec", Double),
+    Column("p95_sec", Double),
+    Column("p99_sec", Double),
+    Column("breaking_point", Double),
+    Column("document_bytes", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("text", StorableText, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("id", name="load_reports_id"),
+    Index("load_reports_by_time", "created_us", "key"),
+    Index("load_reports_by_url", "url", "created_us", "key"),
+    # Answers what all of them take without reading one.
+    Index("load_reports_by_age", "key", "stored_bytes"),
+)
+
+# Documents that are only ever asked for by their id, or for the newest of a kind.
+reports = Table(
+    "reports",
+    metadata,
+    Column("key", _KEY, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("document_bytes", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("id", name="reports_id"),
+    Index("reports_by_kind", "kind", "key"),
+)
+
 # Made with the tables, so that every process that uses them has the same.
 secrets = Table(
     "secrets",

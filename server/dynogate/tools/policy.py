@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from dynogate.jobs.limits import Limits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilingPolicy:
@@ -16,3 +18,16 @@ class ProfilingPolicy:
     allow_code: bool
     max_timeout_sec: float
     confirm_code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosPolicy:
+    """What the operator of a gateway allows chaos tools to do.
+
+    Attributes:
+        allow: whether ``run_chaos_experiment`` may run.
+        limits: of all processes of an experiment together.
+    """
+
+    allow: bool
+    limits: Limits

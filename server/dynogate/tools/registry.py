@@ -7,7 +7,7 @@ command line and the docs.
 import difflib
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar, cast, get_type_hints
 
@@ -52,6 +52,14 @@ class Annotations:
             "idempotentHint": self.idempotent,
             "openWorldHint": self.open_world,
         }
+
+
+def invalid(tool: str, argument: str, problem: str) -> InvalidParams:
+    """The error of an argument that no schema can refuse, in the shape of those it can."""
+    text = f"argument {argument!r} {problem}"
+    return InvalidParams(
+        f"{tool}: {text}", data={"problems": [{"argument": argument, "problem": text}]}
+    )
 
 
 class Tool(Protocol):
@@ -180,9 +188,17 @@ class FunctionTool:
             close = difflib.get_close_matches(argument, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
             return f"unknown argument {argument!r}: {hint}"
+        if self._is_secret(found["loc"]):
+            return f"argument {argument!r}: {found['msg']}"
         got = msgspec.json.encode(found["input"], enc_hook=str).decode("utf-8", "replace")
         shown = got if len(got) <= 80 else got[:77] + "..."
         return f"argument {argument!r}: {found['msg']} (got {shown})"
+
+    def _is_secret(self, place: Sequence[str | int]) -> bool:
+        """Whether the argument at ``place`` is marked ``writeOnly``: it is never told again."""
+        info = self.arguments.model_fields.get(str(place[0])) if place else None
+        extra = info.json_schema_extra if info is not None else None
+        return isinstance(extra, dict) and extra.get("writeOnly") is True
 
     def _expected(self, argument: str) -> str:
         info = self.arguments.model_fields.get(argument)

@@ -151,7 +151,7 @@ class Conversation:
 
     async def _identify(self) -> None:
         """See that the caller may still be here: keys are revoked, and tokens expire."""
-        self._caller = await self._gateway.identify(self._scope)
+        self._caller = await self._gateway.guards.identify(self._scope)
         self._trusted_until = self._loop.time() + _TRUSTED_SEC
 
     # Channel: how what is being served reaches the client.
@@ -252,7 +252,7 @@ class Conversation:
         return await self._call(tool, message)
 
     def _request(self, message: Message) -> Request:
-        if message.read_head().meta.protocol_version is msgspec.UNSET:
+        if message.check_head().meta.protocol_version is msgspec.UNSET:
             if message.method == "initialize" and self._session is None:
                 self._session = Session()
                 self._forget = self._gateway.changes.listen(self._hear)

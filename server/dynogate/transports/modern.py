@@ -12,6 +12,7 @@ from dynogate.transports.posted import HTTP, Posted, is_quick
 from dynogate.transports.responses import send_json, status_of
 from dynogate.transports.stream import Stream
 from dynogate.wire import jsonrpc
+from dynogate.wire.fields import Fields
 from dynogate.wire.headers import check_alone, check_mirrors
 from dynogate.wire.jsonrpc import Raw
 from dynogate.wire.mcp import MODERN, Message
@@ -24,8 +25,11 @@ class ModernEndpoint:
         self._gateway = gateway
         self._router = router
 
-    async def post(self, posted: Posted, message: Message) -> None:
+    async def post(self, posted: Posted, message: Message, fields: Fields) -> None:
         """Serve a POST.
+
+        Args:
+            fields: all header fields of it.
 
         Raises:
             DynogateError: what is wrong with it.
@@ -34,7 +38,8 @@ class ModernEndpoint:
             await send_json(posted.send, 202, b"")
             return
         check_alone(posted.headers, message)
-        self._check_mirrors(posted, message)
+        if self._gateway.registry.mirrors:
+            self._check_mirrors(message, fields)
         request = Request(message, posted.caller, HTTP, MODERN)
         if is_quick(message, self._gateway.registry):
             result = await self._router.answer(request)
@@ -56,10 +61,9 @@ class ModernEndpoint:
         finally:
             answering.task.cancel()
 
-    def _check_mirrors(self, posted: Posted, message: Message) -> None:
+    def _check_mirrors(self, message: Message, fields: Fields) -> None:
         """See that headers that repeat arguments say what the arguments say."""
-        mirrored = self._gateway.registry.mirrors
-        if mirrored and message.method == "tools/call":
-            found = mirrored.get(str(message.head.name))
+        if message.method == "tools/call":
+            found = self._gateway.registry.mirrors.get(str(message.head.name))
             if found:
-                check_mirrors(found, posted.headers, message.head.arguments_object())
+                check_mirrors(found, fields, message.head.arguments_object())

@@ -1,7 +1,9 @@
 """One request to ``/mcp``, as both eras get it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -13,6 +15,8 @@ from dynogate.transports.presence import Presence
 from dynogate.transports.responses import Send
 from dynogate.wire.headers import McpHeaders, accepts
 from dynogate.wire.mcp import Message
+
+Scope = MutableMapping[str, Any]
 
 HTTP = "mcp"
 """What this way in is called in metrics and logs."""
@@ -26,23 +30,23 @@ class Takes:
     events: bool
 
 
-@dataclass(slots=True)
-class Posted:
+class Posted(msgspec.Struct):
     """One HTTP request, who sent it, and how it is answered (ASGI).
 
     Attributes:
-        identify: looks at the caller's credential again.
+        identify: looks at the caller's credential again, in the request's ``scope``.
     """
 
     headers: McpHeaders
     caller: Caller
     receive: Receive
     send: Send
-    identify: Callable[[], Awaitable[object]]
+    identify: Callable[[Scope], Awaitable[object]]
+    scope: Scope
 
     def presence(self) -> Presence:
         """The client, where its answer may take some time."""
-        return Presence(self.receive, self.send, self.identify)
+        return Presence(self.receive, self.send, partial(self.identify, self.scope))
 
     def takes(self) -> Takes:
         """What kinds of answers the client takes.

@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Awaitable, Mapping, MutableMapping
+from collections.abc import Awaitable, Coroutine, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive, Scope
@@ -17,6 +17,7 @@ from dynogate.telemetry.logs import get_logger, request_id
 from dynogate.telemetry.metrics import Metrics
 from dynogate.transports.responses import Send, error_headers, send_json
 from dynogate.wire import jsonrpc
+from dynogate.wire.fields import Fields, fields_of
 
 if TYPE_CHECKING:
     from dynogate.telemetry.traces import Traces
@@ -90,39 +91,36 @@ class Reception:
         self._prefix = os.urandom(6).hex().encode()
         self._numbers = itertools.count(1)
 
-    async def receive(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    def receive(
+        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+    ) -> Coroutine[Any, Any, None]:
         """Have ``app`` serve one request, and see it out."""
-        name = self._name(scope["headers"])
+        name = self._name(fields_of(scope))
         request_id.set(name.decode())
         visit = Visit(name, send, self._drain)
         way = self._ways.get(scope["path"], PROBE) if scope["type"] == "http" else "ws"
-        began = time.perf_counter() if self._access is not None else 0.0
-        try:
-            if self._traces is None:
-                await self._answer(app, scope, receive, visit, way)
-            else:
-                route = scope["path"] if scope["path"] in self._routes else None
-                with self._traces.request(scope, route) as span:
-                    await self._answer(app, scope, receive, visit, way)
-                    span.answered(visit.status or _GONE)
-        finally:
-            status = visit.status or _GONE
-            self._count[way, _STATUSES[status]].inc()
-            if self._access is not None:
-                self._access.tell(scope, way, status, time.perf_counter() - began)
+        if self._traces is None:
+            return self._serve(app, scope, receive, visit, way)
+        return self._traced(self._traces, app, scope, receive, visit, way)
 
-    async def _answer(
+    async def _traced(
+        self, traces: "Traces", app: ASGIApp, scope: Scope, receive: Receive, visit: Visit, way: str
+    ) -> None:
+        route = scope["path"] if scope["path"] in self._routes else None
+        with traces.request(scope, route) as span:
+            await self._serve(app, scope, receive, visit, way)
+            span.answered(visit.status or _GONE)
+
+    async def _serve(
         self, app: ASGIApp, scope: Scope, receive: Receive, visit: Visit, way: str
     ) -> None:
+        began = time.perf_counter()
+        entered = False
         try:
-            if way is PROBE:
-                await app(scope, receive, visit.send)
-            else:
+            if way is not PROBE:
                 self._drain.enter()
-                try:
-                    await app(scope, receive, visit.send)
-                finally:
-                    self._drain.leave()
+                entered = True
+            await app(scope, receive, visit.send)
         except DynogateError as error:
             await self._refuse(scope, visit, error)
         except asyncio.CancelledError:
@@ -134,14 +132,19 @@ class Reception:
                 raise  # the server can but cut the connection
             log.exception("request failed", path=scope["path"][:200])
             await self._refuse(scope, visit, InternalError("a fault in the gateway; see its log"))
+        finally:
+            if entered:
+                self._drain.leave()
+            status = visit.status or _GONE
+            self._count[way, _STATUSES[status]].inc()
+            if self._access is not None:
+                self._access.tell(scope, way, status, time.perf_counter() - began)
 
-    def _name(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+    def _name(self, fields: Fields) -> bytes:
         """What the client calls the request, if that can be written into a log, or a new name."""
-        for header, value in headers:
-            if header == b"x-request-id":
-                if _WELL_FORMED.fullmatch(value):
-                    return value
-                break
+        name = fields.get(b"x-request-id")
+        if name is not None and _WELL_FORMED.fullmatch(name):
+            return name
         return b"%b-%x" % (self._prefix, next(self._numbers))
 
     async def _refuse(self, scope: Scope, visit: Visit, error: DynogateError) -> None:

@@ -24,6 +24,7 @@ from dynogate.tools.registry import Tool
 from dynogate.transports.connected import while_connected
 from dynogate.transports.responses import Headers, Send, error_headers, send_json
 from dynogate.wire import jsonrpc
+from dynogate.wire.fields import fields_of
 from dynogate.wire.results import tool_failure
 
 TRANSPORT = "rpc"
@@ -56,8 +57,8 @@ class RpcEndpoint:
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
         gateway = self._gateway
-        caller = await gateway.identify(scope)
-        body = await gateway.body.read(scope["headers"], receive)
+        caller = await gateway.guards.enter(scope)
+        body = await gateway.body.read(fields_of(scope), receive)
         message = jsonrpc.parse(body, max_batch=gateway.settings.max_batch)
         if isinstance(message, list):
             return await while_connected(self._batch(message, caller), receive)

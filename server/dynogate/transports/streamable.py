@@ -6,25 +6,20 @@ belong to sessions.
 
 import asyncio
 import secrets
-from collections.abc import MutableMapping
-from functools import partial
-from typing import Any
 
 from dynogate.errors import ClientGone, DynogateError, MethodNotAllowed
 from dynogate.gateway import Gateway
 from dynogate.guards.body import Receive
-from dynogate.guards.caller import Caller
 from dynogate.mcp.router import Router
 from dynogate.transports.legacy import LegacyEndpoint
 from dynogate.transports.modern import ModernEndpoint
-from dynogate.transports.posted import Posted
+from dynogate.transports.posted import Posted, Scope
 from dynogate.transports.relay import Relay, Relayed
 from dynogate.transports.responses import Send, error_headers, send_json, status_of
 from dynogate.wire import jsonrpc, mcp
-from dynogate.wire.headers import claims_to_stand_alone, read_headers
+from dynogate.wire.fields import fields_of
+from dynogate.wire.headers import McpHeaders, claims_to_stand_alone, read_headers
 from dynogate.wire.mcp import MODERN, SUPPORTED, BadMessage, Message, Reply
-
-Scope = MutableMapping[str, Any]
 
 
 class StreamableEndpoint:
@@ -52,50 +47,29 @@ class StreamableEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
+        gateway, method = self._gateway, scope["method"]
+        message: Message | Reply | None = None
+        body: bytes | None = None
         try:
-            caller = await self._gateway.identify(scope)
-            method: str = scope["method"]
+            caller = await gateway.guards.enter(scope)
+            fields = fields_of(scope)
             if method == "POST":
-                body = await self._gateway.body.read(scope["headers"], receive)
-                await self._post(scope, body, caller, receive, send)
-            else:
-                await self._other(method, self._posted(scope, caller, receive, send))
+                body = await gateway.body.read(fields, receive)
+                message = mcp.read_message(body)
+            headers = read_headers(fields)
+            posted = Posted(headers, caller, receive, send, gateway.guards.identify, scope)
+            if isinstance(message, Message):
+                message.check_head()
+                if claims_to_stand_alone(headers, message):
+                    await self._modern.post(posted, message, fields)
+                    return
+            elif message is None:
+                _check_method(method, headers)
+            await self._of_session(method, posted, message, body)
         except ClientGone:
             return
         except DynogateError as error:
-            await _send_error(send, error)
-
-    async def _post(
-        self, scope: Scope, body: bytes, caller: Caller, receive: Receive, send: Send
-    ) -> None:
-        message = mcp.read_message(body)
-        try:
-            posted = self._posted(scope, caller, receive, send)
-            if isinstance(message, Message):
-                message.read_head()
-                if claims_to_stand_alone(posted.headers, message):
-                    await self._modern.post(posted, message)
-                    return
-            await self._of_session("POST", posted, message, body)
-        except ClientGone:
-            raise
-        except DynogateError as error:
             await _send_error(send, error, message)
-
-    def _posted(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> Posted:
-        headers = read_headers(scope["headers"])
-        return Posted(headers, caller, receive, send, partial(self._gateway.identify, scope))
-
-    async def _other(self, method: str, posted: Posted) -> None:
-        version = posted.headers.version
-        if version is not None and version not in SUPPORTED:
-            raise mcp.unsupported(version)
-        is_of_session = posted.headers.session is not None and version != MODERN
-        if not is_of_session or method not in ("GET", "DELETE"):
-            raise MethodNotAllowed(
-                f"/mcp takes no {method} outside of a session", allowed=("GET", "POST", "DELETE")
-            )
-        await self._of_session(method, posted, None, None)
 
     async def _of_session(
         self, method: str, posted: Posted, message: Message | Reply | None, body: bytes | None
@@ -117,11 +91,11 @@ class StreamableEndpoint:
         """Serve what another process handed on, and has looked at."""
         message = None if call.body is None else mcp.read_message(call.body)
         if isinstance(message, Message):
-            message.read_head()
+            message.check_head()
         try:
             self._gateway.drain.enter()
             try:
-                posted = Posted(call.headers, call.caller, receive, send, _looked_at)
+                posted = Posted(call.headers, call.caller, receive, send, _looked_at, {})
                 await self._of_session(call.method, posted, message, call.body)
             finally:
                 self._gateway.drain.leave()
@@ -131,7 +105,19 @@ class StreamableEndpoint:
             await _send_error(send, error, message)
 
 
-async def _looked_at() -> None:
+def _check_method(method: str, headers: McpHeaders) -> None:
+    """See that a request without a body is one of those there are."""
+    version = headers.version
+    if version is not None and version not in SUPPORTED:
+        raise mcp.unsupported(version)
+    is_of_session = headers.session is not None and version != MODERN
+    if not is_of_session or method not in ("GET", "DELETE"):
+        raise MethodNotAllowed(
+            f"/mcp takes no {method} outside of a session", allowed=("GET", "POST", "DELETE")
+        )
+
+
+async def _looked_at(scope: Scope) -> None:
     """The process that a client is connected to keeps looking at its credential."""
 
 

@@ -54,7 +54,7 @@ class WebSocketEndpoint:
             DynogateError: it may not be opened.
         """
         await receive()  # websocket.connect
-        caller = await self._gateway.identify(scope)
+        caller = await self._gateway.guards.enter(scope)
         self._check_room(caller)
         conversation = Conversation(self._gateway, self._router, caller, scope, self)
         message = {"type": "websocket.accept", "receiver": conversation, "rules": self._rules}

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dynogate.errors import HeaderMismatch
+from dynogate.wire.fields import Fields
 from dynogate.wire.mcp import LEGACY, MODERN, Message, alone_version, unsupported
 
 _PARAM = b"mcp-param-"
@@ -40,41 +41,35 @@ class McpHeaders(msgspec.Struct):
     session: str | None = None
     last_event_id: str | None = None
     accept: str = "*/*"
-    params: dict[str, str] = {}
 
 
-_FIELDS = {
-    b"mcp-protocol-version": "version",
-    b"mcp-method": "method",
-    b"mcp-name": "name",
-    b"mcp-session-id": "session",
-    b"last-event-id": "last_event_id",
-}
+_FIELDS = (
+    (b"mcp-protocol-version", "version"),
+    (b"mcp-method", "method"),
+    (b"mcp-name", "name"),
+    (b"mcp-session-id", "session"),
+    (b"last-event-id", "last_event_id"),
+    (b"accept", "accept"),
+)
+_ONCE = frozenset(name for name, _ in _FIELDS[:-1])
 
 
-def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> McpHeaders:
-    """Pick the MCP headers out of raw ASGI ones.
+def read_headers(fields: Fields) -> McpHeaders:
+    """Pick the MCP headers out of all.
 
     Raises:
         HeaderMismatch: one is there twice: two readers could take a different one.
     """
+    for name in fields.repeated:
+        if name in _ONCE or name.startswith(_PARAM):
+            raise HeaderMismatch(f"header {name.decode('latin-1')} was sent more than once")
     found = McpHeaders()
-    accepted = []
-    for name, value in headers:
-        attribute = _FIELDS.get(name)
-        if attribute is not None:
-            if getattr(found, attribute) is not None:
-                raise HeaderMismatch(f"header {name.decode()} was sent more than once")
+    for name, attribute in _FIELDS:
+        value = fields.get(name)
+        if value is not None:
             setattr(found, attribute, _text(value))
-        elif name == b"accept":
-            accepted.append(value.decode("latin-1").lower())
-        elif name.startswith(_PARAM):
-            parameter = name[len(_PARAM) :].decode("latin-1")
-            if parameter in found.params:
-                raise HeaderMismatch(f"header Mcp-Param-{parameter} was sent more than once")
-            found.params[parameter] = _text(value)
-    if accepted:
-        found.accept = ",".join(accepted)
+    if b"accept" in fields.repeated:
+        found.accept = ",".join(_text(value) for name, value in fields.raw if name == b"accept")
     return found
 
 
@@ -86,7 +81,8 @@ def _text(value: bytes) -> str:
 def accepts(headers: McpHeaders, media_type: str) -> bool:
     """Whether the Accept header allows ``media_type``; without one it allows any."""
     kind = media_type.partition("/")[0]
-    wanted = {part.partition(";")[0].strip() for part in headers.accept.split(",")}
+    accepted = headers.accept.lower().split(",")
+    wanted = {part.partition(";")[0].strip() for part in accepted}
     return not wanted.isdisjoint((media_type, f"{kind}/*", "*/*"))
 
 
@@ -160,6 +156,11 @@ class Mirror:
     header: str
     path: tuple[str, ...]
 
+    @property
+    def field(self) -> bytes:
+        """The whole name, as ASGI has it."""
+        return _PARAM + self.header.encode()
+
 
 def mirrors(schema: Mapping[str, Any]) -> tuple[Mirror, ...]:
     """The arguments that an ``inputSchema`` marks with ``x-mcp-header``.
@@ -188,7 +189,7 @@ def _marked(schema: Mapping[str, Any], path: tuple[str, ...]) -> Iterable[Mirror
         yield from _marked(member, (*path, name))
 
 
-def check_mirrors(found: Sequence[Mirror], headers: McpHeaders, arguments: bytes) -> None:
+def check_mirrors(found: Sequence[Mirror], fields: Fields, arguments: bytes) -> None:
     """Compare the ``Mcp-Param-*`` headers with the arguments they repeat.
 
     Args:
@@ -202,7 +203,8 @@ def check_mirrors(found: Sequence[Mirror], headers: McpHeaders, arguments: bytes
         value: Any = given
         for key in mirror.path:
             value = value.get(key) if isinstance(value, dict) else None
-        sent = headers.params.get(mirror.header)
+        field = fields.get(mirror.field)
+        sent = None if field is None else _text(field)
         if value is None and sent is None:
             continue
         name = f"Mcp-Param-{mirror.header}"

@@ -36,7 +36,7 @@ _UNSET = msgspec.UNSET
 _Unset = msgspec.UnsetType
 
 
-class Meta(msgspec.Struct, frozen=True):
+class Meta(msgspec.Struct, frozen=True, gc=False):
     """What is read of a request's ``_meta``."""
 
     protocol_version: str | _Unset = msgspec.field(default=_UNSET, name=_PREFIX + "protocolVersion")
@@ -62,7 +62,7 @@ class Meta(msgspec.Struct, frozen=True):
 NO_META = Meta()
 
 
-class Params(msgspec.Struct, frozen=True):
+class Params(msgspec.Struct, frozen=True, gc=False):
     """What every request may have, and what headers repeat; read in one pass."""
 
     meta: Meta = msgspec.field(default=NO_META, name="_meta")
@@ -88,30 +88,38 @@ class Params(msgspec.Struct, frozen=True):
 NO_PARAMS = Params()
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """A request (it has an id) or a notification (it has none).
 
     Attributes:
         id: the raw JSON of the id, echoed as it came.
-        params: the raw JSON of the params, ``{}`` where there are none.
-        head: what every request may have in its params, once :meth:`read_head` has read it.
+        body: the whole message.
+        head: what every request may have in its params; nothing where :meth:`check_head` raises.
     """
 
     id: Raw | None
     method: str
-    params: bytes
+    body: bytes
     head: Params = NO_PARAMS
+    is_checked: bool = False
 
-    def read_head(self) -> Params:
-        """Read what every request may have in its params.
+    @property
+    def params(self) -> bytes:
+        """The raw JSON of the params, ``{}`` where there are none."""
+        return bytes(_envelope.decode(self.body).params)
+
+    def check_head(self) -> Params:
+        """What every request may have in its params.
 
         Raises:
             InvalidParams: a member of them has the wrong type.
         """
-        try:
-            self.head = _params.decode(self.params)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise InvalidParams(f"'params': {error}") from None
+        if not self.is_checked:
+            try:
+                self.head = _params.decode(self.params)
+            except (msgspec.DecodeError, RecursionError) as error:
+                raise InvalidParams(f"'params': {error}") from None
+            self.is_checked = True
         return self.head
 
 
@@ -139,6 +147,13 @@ class _Envelope(msgspec.Struct, gc=False):
     params: Raw = Raw(b"{}")
 
 
+class _Whole(msgspec.Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: Raw | _Unset = _UNSET
+    params: Params = NO_PARAMS
+
+
 class _AnyObject(msgspec.Struct):
     jsonrpc: Raw = Raw(b"")
     id: Raw | _Unset = _UNSET
@@ -147,6 +162,7 @@ class _AnyObject(msgspec.Struct):
     error: Raw | _Unset = _UNSET
 
 
+_whole = msgspec.json.Decoder(_Whole)
 _envelope = msgspec.json.Decoder(_Envelope)
 _any_object = msgspec.json.Decoder(_AnyObject)
 _string = msgspec.json.Decoder(str)
@@ -166,9 +182,9 @@ def read_message(body: bytes) -> Message | Reply:
     try:
         body.decode("utf-8", "strict")
         try:
-            envelope = _envelope.decode(body)
+            message = _whole.decode(body)
         except msgspec.ValidationError:
-            return _read_reply(body)
+            return _read_in_parts(body)
     except UnicodeDecodeError as error:
         raise ParseError(f"the body is not UTF-8: byte {error.start}: {error.reason}") from None
     except RecursionError:
@@ -177,20 +193,31 @@ def read_message(body: bytes) -> Message | Reply:
         raise InvalidRequest("send one JSON-RPC message (an object); no batches") from None
     except msgspec.DecodeError as error:
         raise ParseError(f"the body is not JSON: {error}") from None
-    request_id = None if envelope.id is _UNSET else _valid_id(envelope.id)
-    params = bytes(envelope.params)
-    if params[:1] != b"{":
-        raise _bad("'params' must be an object", request_id)
-    return Message(request_id, envelope.method, params)
+    request_id = None if message.id is _UNSET else _valid_id(message.id)
+    return Message(request_id, message.method, body, message.params, is_checked=True)
 
 
 def _valid_id(raw: Raw) -> Raw:
-    read_id(raw)
-    return raw.copy()
+    data = bytes(raw)  # a copy: the id is kept for longer than the message around it
+    if not (data.isdigit() and len(data) <= MAX_ID_BYTES):
+        read_id(raw)
+    return Raw(data)
 
 
 def _bad(problem: str, request_id: Raw | None) -> InvalidRequest:
     return InvalidRequest(problem) if request_id is None else BadMessage(problem, request_id)
+
+
+def _read_in_parts(body: bytes) -> Message | Reply:
+    """Read what is no request, or one whose params are not as they should be."""
+    try:
+        envelope = _envelope.decode(body)
+    except msgspec.ValidationError:
+        return _read_reply(body)
+    request_id = None if envelope.id is _UNSET else _valid_id(envelope.id)
+    if bytes(envelope.params)[:1] != b"{":
+        raise _bad("'params' must be an object", request_id)
+    return Message(request_id, envelope.method, body)
 
 
 def _read_reply(body: bytes) -> Reply:

@@ -186,6 +186,16 @@ def target_of(given: argparse.Namespace) -> Target:
     )
 
 
+def shown_options(given: argparse.Namespace) -> dict[str, str | float | int | bool | None]:
+    """What was asked for, as the report tells it: without secrets."""
+    hidden = {"token", "header", "url"}  # the report's target is the URL without its query
+    return {
+        name: value if isinstance(value, (str, float, int, bool)) else str(value)
+        for name, value in vars(given).items()
+        if name not in hidden and value not in (None, [])
+    }
+
+
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():

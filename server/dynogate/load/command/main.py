@@ -14,7 +14,13 @@ from dynogate.errors import ConfigurationError, DynogateError, GatewayUnreachabl
 from dynogate.load.command import arguments
 from dynogate.load.command.arguments import Load
 from dynogate.load.command.progress import Display
-from dynogate.load.command.results import (
+from dynogate.load.comparison import compare_reports
+from dynogate.load.experiments import RampUp, drifts_of, find_edge, raise_users, steps_up_to
+from dynogate.load.harness import Harness, Run
+from dynogate.load.report.document import read_report, write_report
+from dynogate.load.report.html import report_html
+from dynogate.load.report.text import report_text
+from dynogate.load.results import (
     FAILED,
     HELD,
     INVALID,
@@ -24,12 +30,6 @@ from dynogate.load.command.results import (
     result_of_load,
     result_of_ramp,
 )
-from dynogate.load.comparison import compare_reports
-from dynogate.load.experiments import RampUp, drifts_of, find_edge, raise_users, steps_up_to
-from dynogate.load.harness import Harness, Run
-from dynogate.load.report.document import read_report, write_report
-from dynogate.load.report.html import report_html
-from dynogate.load.report.text import report_text
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -87,11 +87,11 @@ class _Session:
         with self._display:
             async with harness, _stopped_by_signals(harness):
                 names = ", ".join(call.tool for call in harness.calls)
-                self._display.say(f"{self._target.url} ({self._target.transport}): {names}")
+                self._display.say(f"{self._target.shown} ({self._target.transport}): {names}")
                 broken = await self._collect(harness, results)
         if not results:
             return _die(broken or "stopped before anything was measured", FAILED)
-        report = report_of(results, harness, self._given, started)
+        report = report_of(results, harness, arguments.shown_options(self._given), started)
         if self._given.json is not None:
             write_report(report, self._given.json)
         if self._given.html is not None:

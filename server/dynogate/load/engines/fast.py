@@ -6,7 +6,9 @@ an id, nothing is parsed twice, there is no task and no future for a call.
 
 import asyncio
 import ssl
+from collections.abc import Callable, Coroutine
 from time import perf_counter
+from typing import Any, TypeVar
 
 from dynogate.load.calls import FIRST_ID, Prepared
 from dynogate.load.engines.base import Engine, lost
@@ -30,6 +32,7 @@ IDLE_LIMIT = 2.0
 request that crosses with that close would look like a fault of theirs."""
 
 _LEARN_EVERY = 32
+_P = TypeVar("_P", bound=asyncio.Protocol)
 
 _TIMED_OUT = Verdict(Outcome.TIMEOUT, "no complete answer in time")
 _NO_HEAD = Head(0, 0, False, False, 0.0)
@@ -55,20 +58,29 @@ class FastEngine(Engine):
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._tls = target.tls_context()
-        self._address = target.address
+        self._address = (target.addresses or (target.hostname,))[0], target.port
         self._next_sweep = 0.0
 
     async def open(self) -> None:
         """Find the address that answers; connections are opened when they are needed."""
-        host, port = self._address
-        try:
-            probe, _ = await self._loop.create_connection(
-                asyncio.Protocol, host, port, ssl=self._tls
-            )
-        except (OSError, ssl.SSLError, UnicodeError):
-            return  # every call will say so
-        self._address = probe.get_extra_info("peername")[:2]
-        probe.abort()
+        for host in self._target.addresses or (self._target.hostname,):
+            try:
+                probe, _ = await self._connect(asyncio.Protocol, (host, self._target.port))
+            except (OSError, ssl.SSLError, UnicodeError):
+                continue  # where none answers, every call will say so
+            self._address = probe.get_extra_info("peername")[:2]
+            probe.abort()
+            return
+
+    def _connect(
+        self, protocol: Callable[[], _P], address: tuple[str, int]
+    ) -> Coroutine[Any, Any, tuple[asyncio.Transport, _P]]:
+        return self._loop.create_connection(
+            protocol,
+            *address,
+            ssl=self._tls,
+            server_hostname=self._target.hostname if self._tls else None,
+        )
 
     def send(self, index: int) -> None:
         """Over a free connection, or a new one."""
@@ -80,15 +92,8 @@ class FastEngine(Engine):
         self._opening[index] = self._loop.create_task(self._send_on_new(index))
 
     async def _send_on_new(self, index: int) -> None:
-        host, port = self._address
         try:
-            _, connection = await self._loop.create_connection(
-                lambda: _Connection(self),
-                host,
-                port,
-                ssl=self._tls,
-                server_hostname=self._target.address[0] if self._tls else None,
-            )
+            _, connection = await self._connect(lambda: _Connection(self), self._address)
         except asyncio.CancelledError:
             self._opening.pop(index, None)
             raise

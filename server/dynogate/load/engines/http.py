@@ -1,9 +1,13 @@
 """The engine for most runs: aiohttp, a task a call."""
 
 import asyncio
+import socket
+from collections.abc import Sequence
+from types import SimpleNamespace
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from dynogate.load.calls import FIRST_ID, Prepared
 from dynogate.load.engines.base import Engine, lost, told
@@ -22,7 +26,10 @@ def session_for(target: Target) -> aiohttp.ClientSession:
     tls = target.tls_context()
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=0, keepalive_timeout=IDLE_LIMIT, ssl=tls if tls is not None else True
+            limit=0,
+            keepalive_timeout=IDLE_LIMIT,
+            ssl=tls if tls is not None else True,
+            resolver=_Pinned(target.addresses) if target.addresses else None,
         ),
         # aiohttp rounds longer timeouts up to whole seconds unless told not to.
         timeout=aiohttp.ClientTimeout(total=target.timeout, ceil_threshold=target.timeout + 1),
@@ -32,7 +39,56 @@ def session_for(target: Target) -> aiohttp.ClientSession:
             **target.headers,
         },
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[_no_redirects()] if target.transport == "ws" else None,
     )
+
+
+class _Pinned(AbstractResolver):
+    """Resolves every name to the same addresses."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _no_redirects() -> aiohttp.TraceConfig:
+    """Ends a WebSocket's handshake that is redirected: ``ws_connect`` has no option for it."""
+
+    async def refuse(
+        session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        redirect: aiohttp.TraceRequestRedirectParams,
+    ) -> None:
+        response = redirect.response
+        response.close()
+        raise aiohttp.WSServerHandshakeError(
+            response.request_info,
+            response.history,
+            status=response.status,
+            message="redirected",
+            headers=response.headers,
+        )
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    return trace
 
 
 class HttpEngine(Engine):

@@ -345,12 +345,22 @@ def read_report(path: Path) -> Report:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigurationError(f"{path} is over {MAX_BYTES} bytes: no load report")
-        return Report.model_validate_json(path.read_bytes())
+        return parse_report(path.read_bytes(), str(path))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def parse_report(document: bytes, name: str) -> Report:
+    """The document that ``name`` holds, in errors.
+
+    Raises:
+        ConfigurationError: it is no report of a version known here.
+    """
+    try:
+        return Report.model_validate_json(document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole file"
         raise ConfigurationError(
-            f"{path} is no load report of version {SCHEMA_VERSION}: {where}: {first['msg']}"
+            f"{name} is no load report of version {SCHEMA_VERSION}: {where}: {first['msg']}"
         ) from None

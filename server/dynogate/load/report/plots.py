@@ -44,8 +44,10 @@ def _throughput_plot(run: Run, steps: list[StepReport]) -> Plot:
     title = "offered load, calls a second" if open_loop else "callers at once"
     chart = Chart(
         "Throughput against offered load",
-        Axis.over(title, loads, _count, zero=True),
-        Axis.over("successes a second", [*rates, *(loads if open_loop else ())], _count, zero=True),
+        Axis.over(title, loads, count_tick, zero=True),
+        Axis.over(
+            "successes a second", [*rates, *(loads if open_loop else ())], count_tick, zero=True
+        ),
     )
     if open_loop:
         most = max(loads)
@@ -63,8 +65,10 @@ def _latency_plot(run: Run, steps: list[StepReport]) -> Plot:
     title = "offered load, calls a second" if run.loop == "open" else "callers at once"
     chart = Chart(
         "Latency over load",
-        Axis.over(title, [step.load for step in steps], _count, zero=True),
-        Axis.over("response time", [*times, *([limit] if limit else ())], _time, logarithmic=True),
+        Axis.over(title, [step.load for step in steps], count_tick, zero=True),
+        Axis.over(
+            "response time", [*times, *([limit] if limit else ())], time_tick, logarithmic=True
+        ),
     )
     chart.line([(step.load, step.p99) for step in steps], "p99", "b")
     chart.line([(step.load, step.p50) for step in steps], "p50", "a")
@@ -104,9 +108,11 @@ def _over_time(run: Run) -> Iterator[Plot]:
     if len(shown) < 2:
         return
     end = windows[-1].start + windows[-1].length
-    time = Axis("seconds of the run", 0, end, _count)
+    time = Axis("seconds of the run", 0, end, count_tick)
     known = [t for w in shown for t in (w.response_p50, w.response_p99, w.service_p50) if t]
-    chart = Chart("Percentiles over time", time, Axis.over("time", known, _time, logarithmic=True))
+    chart = Chart(
+        "Percentiles over time", time, Axis.over("time", known, time_tick, logarithmic=True)
+    )
     middles = [window.start + window.length / 2 for window in windows]
     lines: tuple[tuple[str, Style, list[float | None]], ...] = (
         ("response p99", "b", [window.response_p99 for window in windows]),
@@ -144,7 +150,9 @@ def _calls_plot(run: Run, time: Axis) -> Plot:
         ("failures", "b", [window.failed / window.length for window in windows]),
     )
     every = [rate for _, _, rates in lines for rate in rates]
-    chart = Chart("Calls over time", time, Axis.over("calls a second", every, _count, zero=True))
+    chart = Chart(
+        "Calls over time", time, Axis.over("calls a second", every, count_tick, zero=True)
+    )
     for label, style, rates in lines:
         chart.line(list(zip(middles, rates, strict=True)), label, style)
     return Plot("Calls over time", "By when they were to be sent.", chart.svg())
@@ -156,10 +164,10 @@ def _of_server(run: Run) -> Iterator[Plot]:
         return
     drifts = {drift.quantity: drift for drift in run.drift}
     resources: tuple[tuple[str, str, Series, Tick, float], ...] = (
-        ("memory (RSS)", "MB", server.rss, _count, units.KB**2),
-        ("file descriptors", "open", server.descriptors, _count, 1),
+        ("memory (RSS)", "MB", server.rss, count_tick, units.KB**2),
+        ("file descriptors", "open", server.descriptors, count_tick, 1),
         ("CPU", "of one core", server.cpu, units.percent, 1),
-        ("event-loop lag", "lag", server.loop_lag, _time, 1),
+        ("event-loop lag", "lag", server.loop_lag, time_tick, 1),
     )
     for name, unit, values, tick, one in resources:
         readings = [
@@ -169,7 +177,7 @@ def _of_server(run: Run) -> Iterator[Plot]:
         known = [value for _, value in readings if value is not None]
         if len(known) < 2:
             continue
-        time = Axis("seconds of the run", 0, max(server.time[-1], run.duration), _count)
+        time = Axis("seconds of the run", 0, max(server.time[-1], run.duration), count_tick)
         chart = Chart(f"Server: {name}", time, Axis.over(unit, known, tick))
         drift = drifts.get(name)
         _draw_readings(chart, readings, drift, one)
@@ -193,11 +201,13 @@ def _draw_readings(
     chart.line([(at, start + slope * at) for at in ends], "slope", "b")
 
 
-def _count(value: float) -> str:
+def count_tick(value: float) -> str:
+    """A count or a rate, as an axis has it."""
     return f"{value:,.10g}"
 
 
-def _time(value: float) -> str:
+def time_tick(value: float) -> str:
+    """A duration, as an axis has it."""
     if value and value < 1e-3:
         return f"{value * 1e6:.4g} us"
     return f"{value * 1e3:.4g} ms" if value < 1 else f"{value:.4g} s"

@@ -39,13 +39,13 @@ class Window(Model):
     )
 
 
-def windows_of(samples: Samples) -> tuple[Window, ...]:
-    """Cut a run into at most 120 windows; the last one may reach past its end."""
+def windows_of(samples: Samples, at_most: int = MAX_WINDOWS) -> tuple[Window, ...]:
+    """Cut a run into windows, ``at_most`` so many; the last one may reach past its end."""
     if samples.duration <= 0:
         return ()
     length = next(
-        (each for each in LENGTHS_SEC if samples.duration / each <= MAX_WINDOWS),
-        samples.duration / MAX_WINDOWS,
+        (each for each in LENGTHS_SEC if samples.duration / each <= at_most),
+        samples.duration / at_most,
     )
     count = math.ceil(samples.duration / length - 1e-9)
     # Each edge is computed once, so that rounding drops no call between two windows.

@@ -18,7 +18,8 @@ from dynogate.profiling.storage import ProfileStorage
 from dynogate.tools.context import ToolContext
 from dynogate.tools.inputs import accepted, form
 from dynogate.tools.policy import ProfilingPolicy
-from dynogate.tools.profiling.family import EXECUTE, ProfileId, invalid, load_with_raw, toolset
+from dynogate.tools.profiling.family import EXECUTE, ProfileId, load_with_raw, toolset
+from dynogate.tools.registry import invalid
 
 CpuOnly = Annotated[bool, Field(description="Leave memory out: faster, and less to read.")]
 IncludeMemory = Annotated[bool, Field(description="Profile memory, too.")]

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from dynogate.errors import InvalidParams, ProfileNotFound
+from dynogate.errors import ProfileNotFound
 from dynogate.profiling.analysis.analyzer import ProfileAnalyzer
 from dynogate.profiling.models import ProfileResult
 from dynogate.profiling.storage import ProfileStorage
@@ -114,11 +114,3 @@ async def ask(ctx: ToolContext, profile_id: str, question: Callable[[ProfileAnal
         return question(analyzer_of(profile_id, load(storage, profile_id)))
 
     return await asyncio.to_thread(answer)
-
-
-def invalid(tool: str, argument: str, problem: str) -> InvalidParams:
-    """The error of an argument that no schema can refuse, in the shape of those it can."""
-    text = f"argument {argument!r} {problem}"
-    return InvalidParams(
-        f"{tool}: {text}", data={"problems": [{"argument": argument, "problem": text}]}
-    )

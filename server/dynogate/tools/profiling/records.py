@@ -15,12 +15,12 @@ from dynogate.tools.context import ToolContext
 from dynogate.tools.profiling.family import (
     READ,
     ProfileId,
-    invalid,
     load,
     load_with_raw,
     not_found,
     toolset,
 )
+from dynogate.tools.registry import invalid
 
 MAX_CONTENT_BYTES = 16 * 2**20
 """Largest export that a call returns."""

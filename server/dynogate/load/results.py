@@ -1,6 +1,5 @@
 """Runs and ramp-ups as parts of the report document."""
 
-import argparse
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -106,9 +105,19 @@ def result_of_ramp(ramp: RampUp, thresholds: Sequence[Threshold]) -> Result:
 
 
 def report_of(
-    results: Sequence[Result], harness: Harness, given: argparse.Namespace, started: datetime
+    results: Sequence[Result],
+    harness: Harness,
+    options: Mapping[str, str | float | int | bool | None],
+    started: datetime,
 ) -> Report:
-    """The whole document; its figures are those of the last run."""
+    """The whole document; its figures are those of the last run.
+
+    Args:
+        results: of each run, in order.
+        harness: that made them.
+        options: as they were given, without secrets.
+        started: when.
+    """
     verdicts = [result.verdict for result in results]
     verdict: Verdict = next((v for v in ("invalid", "failed") if v in verdicts), "held")
     last = results[-1]
@@ -116,7 +125,7 @@ def report_of(
         **{name: getattr(last.run, name) for name in Run.model_fields},
         started_at=started,
         target=TargetReport(
-            url=harness.meeting.target.url,
+            url=harness.meeting.target.shown,
             transport=harness.meeting.target.transport,
             calls=tuple(call.tool for call in harness.calls),
         ),
@@ -127,7 +136,7 @@ def report_of(
             engine=last.measured.engine,
             processes=last.measured.processes,
         ),
-        options=_options(given),
+        options=dict(options),
         verdict=verdict,
         exit_code=_STATUS[verdict],
         earlier_runs=tuple(result.run for result in results[:-1]),
@@ -183,13 +192,3 @@ def _warnings(measured: Measured) -> tuple[str, ...]:
     if 0 < samples.count(Outcome.OK) < _FEWEST_FOR_P999:
         warnings.append(f"p999 is little more than the maximum with {len(samples)} calls")
     return tuple(warnings)
-
-
-def _options(given: argparse.Namespace) -> dict[str, str | float | int | bool | None]:
-    """As they were given, without secrets."""
-    secret = {"token", "header"}
-    return {
-        name: value if isinstance(value, (str, float, int, bool)) else str(value)
-        for name, value in vars(given).items()
-        if name not in secret and value not in (None, [])
-    }
