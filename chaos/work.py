@@ -9,8 +9,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from dynogate.errors import UpstreamFailed
 from dynogate.jobs.child import ChildEnd, ChildSpec, run_child
 from dynogate.jobs.queue import JobHandle
+from dynogate.resilience.breaker import CircuitBreaker
 from dynogate.tools.context import ToolContext
 from dynogate.tools.registry import Annotations, Toolset
 
@@ -18,6 +20,12 @@ toolset = Toolset("chaos_work")
 
 EXECUTED = "executed"
 """The file in the data directory that has a line for each call of ``note`` that was executed."""
+
+
+BREAKER_SEC = 3.0
+"""How long the circuit breaker of ``guarded`` stays open."""
+
+_breaker = CircuitBreaker(3, BREAKER_SEC, UpstreamFailed, name="chaos")
 
 
 class Worked(BaseModel):
@@ -83,3 +91,14 @@ async def rest(
         return Worked(seconds=seconds)
 
     return await ctx.run_job("rest", run)
+
+
+@toolset.tool(scope="tools:read", annotations=Annotations(read_only=True))
+async def guarded(
+    ctx: ToolContext, *, fail: Annotated[bool, Field(description="or succeed")] = False
+) -> Worked:
+    """Ask something behind a circuit breaker that opens after three failures."""
+    async with _breaker:
+        if fail:
+            raise UpstreamFailed("it failed, as it was asked to")
+    return Worked(seconds=0.0)

@@ -20,7 +20,7 @@ def start_tasks(seconds: list[float], tool: str = "work") -> list[str]:
     """
     rig = current()
     ids: list[str] = rig.notes.setdefault(NOTE, [])
-    with Speaker(rig.gateway.url) as speaker:
+    with Speaker() as speaker:
         for each in seconds:
             answer = speaker.call(tool, seconds=each)
             task = answer.get("result", {}).get("taskId")
@@ -37,7 +37,7 @@ def wait_for_task(status: str, seconds: float = 10.0) -> None:
         RigFailed: none had it in time.
     """
     rig = current()
-    with Speaker(rig.gateway.url) as speaker:
+    with Speaker() as speaker:
 
         def is_there() -> bool:
             found = (speaker.task(each) for each in rig.notes[NOTE])

@@ -32,7 +32,7 @@ def fates(within: float) -> dict[str, float]:
     if not ids:
         raise RigFailed("no tasks were started")
     deadline = time.monotonic() + within
-    with Speaker(rig.gateway.url) as speaker:
+    with Speaker() as speaker:
         found = [speaker.task(each) for each in ids]
         while any(not _has_ended(each) for each in found) and time.monotonic() < deadline:
             time.sleep(_LOOK_SEC)

@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx2
 
+from chaos.rig.rig import current
+
 _PREFIX = "io.modelcontextprotocol/"
 _VERSION = "2026-07-28"
 _META = {
@@ -14,14 +16,16 @@ _META = {
 
 
 class Speaker:
-    """Speaks to the gateway at ``url``; a context manager.
+    """Speaks to the rig's gateway; a context manager.
 
     Every method raises ``httpx2.TransportError`` where nobody answers.
     """
 
-    def __init__(self, url: str, timeout: float = 10.0) -> None:
-        self._url = f"{url}/mcp"
-        self._client = httpx2.Client(timeout=timeout)
+    def __init__(self) -> None:
+        rig = current()
+        self._url = f"{rig.gateway.url}/mcp"
+        token = {} if rig.issuer is None else {"authorization": f"Bearer {rig.issuer.token()}"}
+        self._client = httpx2.Client(headers=token, timeout=10.0)
 
     def __enter__(self) -> "Speaker":
         return self
