@@ -19,7 +19,7 @@ from dynogate.tools.registry import Annotations, Toolset
 toolset = Toolset("chaos_work")
 
 EXECUTED = "executed"
-"""The file in the data directory that has a line for each call of ``note`` that was executed."""
+"""The file beside the data directory with a line for each call of ``note`` that was executed."""
 
 
 BREAKER_SEC = 3.0
@@ -57,10 +57,21 @@ async def note(
     seconds: Annotated[float, Field(description="how long it takes", ge=0, le=10)] = 0.0,
 ) -> Worked:
     """Write down that this call is executed, and take some time."""
-    with (Path(os.environ["DYNOGATE_DATA_DIR"]) / EXECUTED).open("ab", buffering=0) as executed:
+    with (_data().parent / EXECUTED).open("ab", buffering=0) as executed:
         executed.write(b"%d\n" % number)
     await asyncio.sleep(seconds)
     return Worked(seconds=seconds)
+
+
+@toolset.tool(scope="tools:read", annotations=Annotations(read_only=False))
+async def save(ctx: ToolContext) -> Worked:
+    """Write a file on the disk of the gateway's data."""
+    (_data() / "saved").write_bytes(b"x")
+    return Worked(seconds=0.0)
+
+
+def _data() -> Path:
+    return Path(os.environ["DYNOGATE_DATA_DIR"])
 
 
 @toolset.tool(scope="tools:execute", annotations=Annotations(read_only=False), long_running=True)

@@ -15,7 +15,7 @@ def start_callers(number: int, seconds: float) -> int:
         RigFailed: not all of them are served.
     """
     rig = current()
-    callers = Callers(rig.gateway.port, rig.gateway.data / EXECUTED, number, seconds)
+    callers = Callers(rig.gateway.port, rig.gateway.data.with_name(EXECUTED), number, seconds)
     rig.notes[NOTE] = callers
     until(lambda: len(callers.in_flight()) >= number // 2, "calls in flight", 10)
     return len(callers.in_flight())

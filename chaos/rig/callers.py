@@ -30,7 +30,7 @@ class Callers:
         self._over = threading.Event()
         self.sent: set[int] = set()
         self.answered: set[int] = set()
-        self._threads = [threading.Thread(target=self._run) for _ in range(number)]
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(number)]
         for each in self._threads:
             each.start()
 

@@ -54,15 +54,20 @@ class Volume:
         Raises:
             RigFailed: it never became full.
         """
-        written, most = 0, 2 * self._megabytes * 2**20
-        with (self.seen(pid) / _FILLER).open("wb", buffering=0) as filler:
-            size = _BLOCK
+        try:
+            return self._written_until_full(self.seen(pid) / _FILLER)
+        except OSError as error:
+            raise RigFailed(f"the disk cannot be filled: {error.strerror}") from error
+
+    def _written_until_full(self, filler: Path) -> int:
+        written, most, size = 0, 2 * self._megabytes * 2**20, _BLOCK
+        with filler.open("wb", buffering=0) as file:
             while written < most:
                 try:
-                    written += filler.write(bytes(size))
+                    written += file.write(bytes(size))
                 except OSError as error:
                     if error.errno != errno.ENOSPC:
-                        raise RigFailed(f"the disk cannot be filled: {error}") from error
+                        raise
                     if size == 1:
                         return written
                     size = 1  # the last few bytes
