@@ -23,7 +23,7 @@ _FEWEST = 20
 """Calls of a stream in the base and in the fault phase, at least: fewer have no percentile."""
 _LEAST_AFTER = 2.0
 """Seconds that a stream must go on after the fault, for its recovery to be seen."""
-_RECOVERED_FLOOR = 0.02
+_RECOVERED_FLOOR = 0.05
 """Seconds that a call may always take and still count as served as before: the machine's noise."""
 
 Run = Mapping[str, Any]
@@ -222,7 +222,7 @@ def _made_of(limit: float | Limit, name: str) -> str:
 
 def _say(name: str, value: float) -> str:
     value = float(value)
-    if name in {"p50", "p95", "p99", "max", "longer", "seconds"}:
+    if name in {"p50", "p95", "p99", "max", "slowest", "longer", "seconds"}:
         return units.seconds(value)
     if name.endswith("_rate"):
         return units.percent(value)

@@ -1,5 +1,6 @@
 """The load of an experiment cut into what was before, during and after the fault."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from chaos.load import Taken
 from chaos.spec import Phase, Window
 from dynogate.load.samples import FAILURES, Outcome, Samples
 
+WARM_UP = 0.5
 _OUTCOMES = {outcome.name.lower(): outcome for outcome in Outcome}
 
 
@@ -36,17 +38,24 @@ def _seconds(stamp: str) -> float:
 
 
 def phase(taken: Taken, span: Span, which: Phase) -> Samples:
-    """The calls of one phase; each is in exactly one besides ``all``.
+    """The calls of one phase.
 
-    A call that was under way when the fault began belongs to the fault.
+    A call that was under way when the fault began belongs to the fault. Those of the first half
+    second, which open the connections, are in ``all`` only.
     """
     samples = taken.run.samples
     begins, ends = span.begins - taken.start, span.ends - taken.start
     before = samples.finished < begins  # false where it never finished
     after = samples.intended >= ends
-    masks = {"base": before, "fault": ~before & ~after, "after": after, "all": before | ~before}
+    warm = samples.intended >= WARM_UP
+    masks = {
+        "base": before & warm,
+        "fault": ~before & ~after,
+        "after": after,
+        "all": before | ~before,
+    }
     lengths = {
-        "base": begins,
+        "base": begins - WARM_UP,
         "fault": ends - begins,
         "after": samples.duration - ends,
         "all": samples.duration,
@@ -82,9 +91,17 @@ def figure(samples: Samples, name: str) -> float:
         return float(samples.count(_OUTCOMES[name]))
     figures = {
         "calls": float(len(samples)),
+        "slowest": _slowest(samples),
         "failures": float(samples.count(*FAILURES)),
         "error_rate": samples.error_rate,
         "success_rate": samples.success_rate,
         "goodput": samples.count(Outcome.OK) / samples.duration,
     }
     return figures[name]
+
+
+def _slowest(samples: Samples) -> float:
+    """The longest time until any answer, good or bad; NaN where there was none."""
+    times = samples.response_time
+    answered = times[~np.isnan(times)]
+    return float(answered.max()) if answered.size else math.nan

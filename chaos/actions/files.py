@@ -4,7 +4,7 @@ import resource
 
 import httpx2
 
-from chaos.probes.calls import KEPT
+from chaos.probes.shortage import KEPT
 from chaos.rig import family
 from chaos.rig.rig import current
 from dynogate.errors import RigFailed

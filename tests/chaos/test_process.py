@@ -7,7 +7,7 @@ import pytest
 
 from chaos.actions import callers, clock, disk, files, overload, processes, sockets, tasks
 from chaos.probes import callers as accounts
-from chaos.probes import calls
+from chaos.probes import shortage as calls
 from chaos.probes import clock as clocks
 from chaos.probes import disk as disks
 from chaos.probes import files as opened
