@@ -7,12 +7,12 @@ import pytest
 
 from chaos.actions import callers, clock, disk, files, overload, processes, sockets, tasks
 from chaos.probes import callers as accounts
-from chaos.probes import shortage as calls
 from chaos.probes import clock as clocks
 from chaos.probes import disk as disks
 from chaos.probes import files as opened
 from chaos.probes import overload as overloads
 from chaos.probes import processes as seen
+from chaos.probes import shortage as calls
 from chaos.probes import sockets as held
 from chaos.probes import tasks as told
 from chaos.rig.rig import Rig
