@@ -34,8 +34,8 @@ def scratch(path: str | None = None, code: str = "") -> Iterator[Tree]:
 
 
 def loop(times: float) -> str:
-    """Code that takes instructions and does nothing."""
-    return f"for _ in range({round(times)}): pass"
+    """Code that takes instructions, as many in every turn, and does nothing."""
+    return f"for _ in bytes({round(times)}): pass"
 
 
 def wait(seconds: float) -> str:
