@@ -27,6 +27,8 @@ step "Lint"
 scripts/lint
 step "Test, with branch coverage"
 scripts/coverage
+step "Chaos: the quick experiments"
+.venv/bin/python -m chaos run --quick
 step "Build the wheel, and start it in an empty environment"
 scripts/build
 if docker compose version >/dev/null 2>&1; then

@@ -32,9 +32,9 @@ class Control:
 
 CONTROLS = (
     Control(
-        name="no-timeout",
-        experiment="upstream-black-hole",
-        breaks="",
+        name="leaks-fds",
+        experiment="client-cut-body",
+        breaks="open files, tasks, connections and calls are back to where they were",
     ),
 )
 
