@@ -48,7 +48,9 @@ class Stream(_Strict):
     """Calls of one kind at a constant rate, in an open loop."""
 
     name: str
-    via: str = Field(default="client", description="A link, or `direct`.")
+    via: Literal["client", "direct"] = Field(
+        default="client", description="Through the client's link, or around it."
+    )
     transport: Transport = "rpc"
     tool: str = "echo"
     arguments: dict[str, Any] = {}
@@ -184,6 +186,8 @@ class Experiment:
         used = [bar.stream for bar in spec.passes_when if bar.stream is not None]
         used += [spec.recovery.stream] if spec.recovery else []
         wrong += [f"stream {each!r}" for each in used if each not in streams]
+        if "issuer" not in spec.needs:
+            wrong += [f"no issuer for {each.name!r}" for each in spec.streams if each.authenticated]
         if len(self.activities) != len(self.document["method"]):
             wrong.append("two activities of one name")
         if not self.document.get("rollbacks"):

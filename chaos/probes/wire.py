@@ -10,6 +10,7 @@ from typing import Literal
 from chaos.proof import Proof, proof
 from chaos.rig.rig import current
 
+Place = Literal["nothing", "head", "body"]
 _HEALTH = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
 
 
@@ -134,9 +135,7 @@ def sliced(link: str, pieces: int, size: int = 1000) -> Proof:
     )
 
 
-def broken_off(
-    link: str, size: int, *, within: Literal["nothing", "head", "body"], end: str
-) -> Proof:
+def broken_off(link: str, size: int, *, within: Place, end: str) -> Proof:
     """Prove that answers through a link break off, by the bytes that come; around it they do not.
 
     Args:

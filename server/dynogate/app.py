@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dynogate.dependencies import Dependencies
 from dynogate.errors import ConfigurationError, DynogateError, StoreUnavailable
 from dynogate.gateway import Gateway
 from dynogate.guards.body import BodyGuard
@@ -82,8 +83,10 @@ def check(settings: Settings) -> None:
     _sandboxed(settings)
     AllowedTargets(settings.load_targets)
     load_registry(settings.toolsets)
-    with closing(open_database(settings)) as database:
-        build_guards(settings, KeyTable(database), Metrics())
+    metrics = Metrics()
+    dependencies = Dependencies(settings, metrics)
+    with closing(open_database(settings, dependencies)) as database:
+        build_guards(settings, KeyTable(database), metrics, dependencies)
         _refuse_strangers(settings, KeyTable(database))
 
 
@@ -94,13 +97,15 @@ def build_app(settings: Settings) -> Starlette:
         ConfigurationError: the store or the sandbox cannot be had as the settings ask.
     """
     sandboxed = _sandboxed(settings)
+    metrics = Metrics(settings.run_dir)
+    dependencies = Dependencies(settings, metrics)
     allowed = AllowedTargets(settings.load_targets)
     limits = Limits(
         timeout_sec=settings.job_timeout_sec,
         memory_mb=settings.job_memory_mb,
         processes=settings.job_processes,
     )
-    database = open_database(settings)
+    database = open_database(settings, dependencies)
     storage = ProfileStorage(
         settings.max_profiles, database=database, max_bytes=settings.max_store_bytes
     )
@@ -111,8 +116,7 @@ def build_app(settings: Settings) -> Starlette:
         max_per_principal=settings.max_tasks,
         owner_is_alive=owner_is_alive,
     )
-    metrics = Metrics(settings.run_dir)
-    guards = build_guards(settings, KeyTable(database), metrics)
+    guards = build_guards(settings, KeyTable(database), metrics, dependencies)
     changes = Changes()
     audit = Audit(settings.audit_path)
     drain = Drain()
@@ -164,6 +168,7 @@ def build_app(settings: Settings) -> Starlette:
                 "sandbox": Check(in_thread(_sandbox_check(sandboxed)), every_sec=30.0),
                 "jobs": Check(in_thread(check_room)),
                 "audit": Check(audit.check),
+                "circuits": Check(dependencies.look),
                 "files": Check(in_thread(check_files)),
                 **guards.checks(),
             },
@@ -297,7 +302,7 @@ def _sandbox_check(sandboxed: bool) -> Callable[[], str | None]:
     return look
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, dependencies: Dependencies | None = None) -> Database:
     """The store as the settings ask, with today's schema.
 
     Raises:
@@ -311,7 +316,13 @@ def open_database(settings: Settings) -> Database:
                 f"cannot create the data directory {str(settings.data_dir)!r}: "
                 f"{error.strerror}. Set DYNOGATE_DATA_DIR to one that can be written"
             ) from error
-    database = Database(settings.store_url, timeout_sec=settings.store_timeout_sec)
+    if dependencies is None:
+        dependencies = Dependencies(settings, Metrics())
+    database = Database(
+        settings.store_url, policy=dependencies.store, on_change=dependencies.changed
+    )
+    if database.breaker is not None:
+        dependencies.watch(database.breaker)
     database.migrate()
     return database
 

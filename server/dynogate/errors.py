@@ -463,6 +463,7 @@ class CircuitOpen(Unavailable):
     """
 
     code, status = 1509, 503
+    retry_after: float
 
     def __init__(self, circuit: str, *, retry_after: float) -> None:
         super().__init__(

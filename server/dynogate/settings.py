@@ -93,6 +93,20 @@ class Settings(BaseSettings):
     jwt_leeway_sec: float = Field(
         default=30.0, ge=0, le=600, description="How far the issuer's clock and ours may differ."
     )
+    jwt_timeout_sec: float = Field(
+        default=5.0, gt=0, le=60, description="Longest that the issuer's keys are waited for."
+    )
+    jwt_retries: int = Field(
+        default=2, ge=0, le=20, description="How often they are asked for again within that time."
+    )
+    jwt_failures: int = Field(
+        default=3,
+        ge=1,
+        description="Requests for them that fail in a row before the issuer is left alone.",
+    )
+    jwt_recovery_sec: float = Field(
+        default=10.0, gt=0, description="For how long it is left alone before it is asked again."
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Where the embedded store lives."
     )
@@ -107,6 +121,21 @@ class Settings(BaseSettings):
         le=600,
         description="Longest that a call waits for the store: for a lock, a connection, or an "
         "answer.",
+    )
+    store_retries: int = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="How often a connection to PostgreSQL is tried again within that time.",
+    )
+    store_failures: int = Field(
+        default=5,
+        ge=1,
+        description="Transactions that fail in a row because PostgreSQL is out of reach before it "
+        "is left alone.",
+    )
+    store_recovery_sec: float = Field(
+        default=5.0, gt=0, description="For how long it is left alone before one call asks again."
     )
     max_profiles: int = Field(
         default=200_000, ge=1, description="Stored profiles kept; the oldest go first."
@@ -327,6 +356,14 @@ class Settings(BaseSettings):
     )
     rate_limit_timeout_sec: float = Field(
         default=0.1, gt=0, le=10, description="Longest that a call waits for that Redis."
+    )
+    rate_limit_failures: int = Field(
+        default=1,
+        ge=1,
+        description="Calls in a row that Redis does not answer before it is left alone.",
+    )
+    rate_limit_recovery_sec: float = Field(
+        default=1.0, gt=0, description="For how long it is left alone before one call asks again."
     )
     run_dir: Path | None = Field(
         default=None,

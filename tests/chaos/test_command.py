@@ -14,6 +14,8 @@ import pytest
 
 from chaos import command
 from chaos.rig.gateway import ROOT
+from dynogate import cli
+from dynogate.errors import ConfigurationError
 from tests.live import until
 
 
@@ -97,3 +99,20 @@ def _has_toxic(pid: int) -> bool:
         except (httpx2.TransportError, psutil.Error, IndexError):
             continue
     return False
+
+
+def test_the_gateways_command_has_a_door(capsys: pytest.CaptureFixture[str]) -> None:
+    """``dynogate chaos`` is ``python -m chaos``."""
+    with pytest.raises(SystemExit) as ended:
+        cli.chaos("run", "nope")
+    assert ended.value.code == 2
+    assert "no experiment 'nope'" in capsys.readouterr().err
+
+
+def test_without_a_checkout_there_are_no_experiments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wheel has none, and says where they are."""
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "a" / "b" / "cli.py"))
+    with pytest.raises(ConfigurationError, match="not installed with Dynogate"):
+        cli.chaos("list")

@@ -38,6 +38,12 @@ BAR = {"says": "b", "probe": "proof", "figure": "one", "at_most": 1}
         ),
         (with_block(recovery={"stream": "s", "within": 5}), "stream 's'"),
         (with_block(needs=["mysql"]), "needs"),
+        (
+            with_block(
+                load={"seconds": 9, "streams": [{"name": "s", "rate": 9, "authenticated": True}]}
+            ),
+            "no issuer for 's'",
+        ),
         (with_block(pases_when=[]), "pases_when"),
         ({**document(), "extensions": []}, "no block 'dynogate'"),
         ({**document(), "title": ""}, "requires a title"),

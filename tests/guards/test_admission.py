@@ -9,6 +9,7 @@ from dynogate.app import build_app
 from dynogate.errors import Busy, RateLimited, ToolTimedOut
 from dynogate.guards.adaptive import AdaptiveLimit
 from dynogate.guards.admission import Admission
+from dynogate.resilience.deadline import time_left_sec
 from dynogate.settings import load_settings
 from tests.live import Live, in_process
 
@@ -53,6 +54,19 @@ async def settle() -> None:
     """Let everything that can go on do so."""
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+async def test_a_call_that_waits_knows_its_deadline() -> None:
+    """The nearer of the gateway's and the caller's; what comes after the call does not."""
+
+    async def work() -> float | None:
+        await asyncio.sleep(0)
+        return time_left_sec()
+
+    left = await places(timeout_sec=30.0).run("tool", "alice", work, 5.0)
+    assert left is not None
+    assert 0 < left <= 5
+    assert time_left_sec() is None
 
 
 async def test_a_call_that_never_waits_takes_no_place() -> None:

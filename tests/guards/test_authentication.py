@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from dynogate.errors import Busy, StoreUnavailable, Unauthenticated
 from dynogate.guards.authentication import Authenticator
 from dynogate.guards.caller import LOCAL
 from dynogate.settings import load_settings
-from dynogate.store.database import Database
+from dynogate.store.database import ASKING_STORE, Database
 from dynogate.store.keys import ApiKey, KeyTable
 from dynogate.wire.fields import Fields
 from tests.live import Live, as_process, in_process, until
@@ -204,7 +205,9 @@ def test_every_worker_refuses_a_revoked_key(tmp_path: Path) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'store.db'}", timeout_sec=0.1)
+    opened = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.1)
+    )
     opened.migrate()
     yield opened
     opened.close()

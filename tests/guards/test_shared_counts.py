@@ -13,6 +13,8 @@ from dynogate.app import build_app, check
 from dynogate.errors import Busy, ConfigurationError
 from dynogate.guards.rates import read_rates
 from dynogate.guards.shared_counts import SharedCounts, WhenDown
+from dynogate.resilience.circuit import State
+from dynogate.resilience.policy import Policy
 from dynogate.settings import load_settings
 from tests.live import Live, in_process, until
 from tests.redis import RedisServer
@@ -21,20 +23,32 @@ HELLO = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "hi"}}
 RATES = read_rates("5/minute;1000/hour", "client", "DYNOGATE_RATE_LIMIT")
 
 
-class Ups(list[bool]):
+def policy(budget_sec: float, recovery_sec: float = 1.0) -> Policy:
+    return Policy(timeout_sec=budget_sec, retries=0, failures=1, recovery_sec=recovery_sec)
+
+
+class Changes(list[State]):
     """What was told of the storage."""
 
     def counts(
-        self, redis: RedisServer, when_down: WhenDown = "open", *, budget_sec: float = 0.3
+        self,
+        redis: RedisServer,
+        when_down: WhenDown = "open",
+        *,
+        budget_sec: float = 0.3,
+        recovery_sec: float = 1.0,
     ) -> SharedCounts:
         return SharedCounts(
-            redis.url, budget_sec=budget_sec, when_down=when_down, on_change=self.append
+            redis.url,
+            policy=policy(budget_sec, recovery_sec),
+            when_down=when_down,
+            on_change=lambda name, before, after: self.append(after),
         )
 
 
 async def test_machines_count_together(redis_server: RedisServer) -> None:
     """What one counted, another knows; the wait is within the window."""
-    one, other = Ups().counts(redis_server), Ups().counts(redis_server)
+    one, other = Changes().counts(redis_server), Changes().counts(redis_server)
     taken = [await counts.take(("alice", RATES)) for counts in (one, other) * 3]
     assert taken[:5] == [None] * 5
     assert taken[5] is not None
@@ -48,7 +62,7 @@ async def test_machines_count_together(redis_server: RedisServer) -> None:
 async def test_most_calls_need_no_round_trip(redis_server: RedisServer) -> None:
     """Part of a rate is counted ahead; two machines still let through what one would."""
     rates = read_rates("200/hour", "client", "DYNOGATE_RATE_LIMIT")
-    one, other = (Ups().counts(redis_server, budget_sec=10.0) for _ in range(2))
+    one, other = (Changes().counts(redis_server, budget_sec=10.0) for _ in range(2))
     hits = 0
     hit = one._limiter.hit
 
@@ -66,31 +80,28 @@ async def test_most_calls_need_no_round_trip(redis_server: RedisServer) -> None:
     await other.close()
 
 
-async def test_an_outage_is_noticed_and_its_end_too(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_outage_is_noticed_and_its_end_too(redis_server: RedisServer) -> None:
     """While it lasts calls pass, and only one a while asks the storage."""
-    monkeypatch.setattr("dynogate.guards.shared_counts._ASK_AGAIN_SEC", 0.05)
-    ups = Ups()
-    counts = ups.counts(redis_server)
+    changes = Changes()
+    counts = changes.counts(redis_server, recovery_sec=0.05)
     for _ in range(6):
         full = await counts.take(("alice", RATES))
     assert full is not None
     redis_server.kill()
     assert await counts.take(("alice", RATES)) is None
-    assert ups == [True, False]
+    assert changes == ["open"]
     redis_server.start()
     deadline = time.monotonic() + 10
-    while ups[-1] is False:
+    while changes[-1] != "closed":
         assert time.monotonic() < deadline
         await counts.take(("alice", RATES))
-    assert ups == [True, False, True]
+    assert changes[-2:] == ["half_open", "closed"]
     await counts.close()
 
 
 async def test_a_frozen_storage_costs_its_budget_once(redis_server: RedisServer) -> None:
     """The first call waits for it; those after it do not."""
-    counts = Ups().counts(redis_server)
+    counts = Changes().counts(redis_server)
     assert await counts.take(("alice", RATES)) is None
     redis_server.freeze()
     start = time.monotonic()
@@ -123,9 +134,7 @@ async def test_a_slow_storage_costs_its_budget_for_all_rates_together(
 
     async with await asyncio.start_server(relay, "127.0.0.1", 0) as slow:
         port = slow.sockets[0].getsockname()[1]
-        counts = SharedCounts(
-            f"redis://127.0.0.1:{port}/0", budget_sec=0.5, when_down="open", on_change=Ups().append
-        )
+        counts = SharedCounts(f"redis://127.0.0.1:{port}/0", policy=policy(0.5), when_down="open")
         one_rate = RATES[:1]
         assert await counts.take(("alice", one_rate), ("", one_rate)) is None
         delay_sec = 0.4
@@ -138,16 +147,13 @@ async def test_a_slow_storage_costs_its_budget_for_all_rates_together(
 
 async def test_a_redis_by_name_that_is_not_found_is_down(redis_server: RedisServer) -> None:
     """As one that is out of reach; a name that is found is used."""
-    lost = SharedCounts(
-        "redis://nowhere.invalid/0", budget_sec=5.0, when_down="closed", on_change=Ups().append
-    )
+    lost = SharedCounts("redis://nowhere.invalid/0", policy=policy(5.0), when_down="closed")
     with pytest.raises(Busy):
         await lost.take(("alice", RATES))
     found = SharedCounts(
         f"redis://localhost:{redis_server.port}/0",
-        budget_sec=5.0,
+        policy=policy(5.0),
         when_down="closed",
-        on_change=Ups().append,
     )
     assert await found.take(("alice", RATES)) is None
     await found.close()
@@ -155,7 +161,7 @@ async def test_a_redis_by_name_that_is_not_found_is_down(redis_server: RedisServ
 
 async def test_a_closed_policy_refuses_calls_while_it_is_down(redis_server: RedisServer) -> None:
     """Told as 503 with the setting that decides it, the first time and after."""
-    counts = Ups().counts(redis_server, "closed")
+    counts = Changes().counts(redis_server, "closed")
     redis_server.kill()
     for _ in range(2):
         with pytest.raises(Busy, match="DYNOGATE_RATE_LIMIT_WHEN_DOWN=closed"):
@@ -223,7 +229,7 @@ def test_a_wrong_url_is_refused_before_starting(tmp_path: Path, url: str) -> Non
 
 async def test_readiness_knows_an_outage(redis_server: RedisServer) -> None:
     """It says what happens meanwhile; where calls are refused it says no."""
-    going_on, refusing = Ups().counts(redis_server), Ups().counts(redis_server, "closed")
+    going_on, refusing = Changes().counts(redis_server), Changes().counts(redis_server, "closed")
     assert await going_on.ping() == await refusing.ping() == "ok"
     redis_server.kill()
     assert "alone" in await going_on.ping()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from dynogate.errors import ConfigurationError, StoreUnavailable
-from dynogate.store.database import Database
+from dynogate.store.database import ASKING_STORE, Database
 from tests.postgres import PostgresCluster
 
 
@@ -136,7 +137,9 @@ def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path) -> None:
 
 def test_a_locked_file_is_reported_and_then_works_again(tmp_path: Path) -> None:
     """Another process holds SQLite's write lock for longer than a call waits."""
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}", timeout_sec=0.2)
+    database = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.2)
+    )
     database.migrate()
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -153,7 +156,9 @@ def test_a_file_locked_at_its_first_opening_is_waited_for(tmp_path: Path) -> Non
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("CREATE TABLE other (a)")
-    impatient = Database(f"sqlite:///{tmp_path / 'store.db'}", timeout_sec=0.05)
+    impatient = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.05)
+    )
     with pytest.raises(StoreUnavailable, match="write lock"):
         impatient.migrate()
     patient = Database(f"sqlite:///{tmp_path / 'store.db'}")
@@ -171,7 +176,9 @@ def test_a_file_locked_at_its_first_opening_is_waited_for(tmp_path: Path) -> Non
 
 def test_writers_of_one_process_queue_up(tmp_path: Path) -> None:
     """The one that waits too long is told so; SQLite takes one writer at a time."""
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}", timeout_sec=0.1)
+    database = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.1)
+    )
     database.migrate()
     refused: list[StoreUnavailable] = []
 
@@ -224,7 +231,10 @@ def test_a_connection_that_cannot_write_is_not_kept(tmp_path: Path) -> None:
 
 def test_every_connection_in_use_is_reported(database: Database) -> None:
     """SQLAlchemy's pool holds fifteen."""
-    impatient = Database(database.engine.url.render_as_string(hide_password=False), timeout_sec=0.1)
+    impatient = Database(
+        database.engine.url.render_as_string(hide_password=False),
+        policy=replace(ASKING_STORE, timeout_sec=0.1),
+    )
     held = [impatient.engine.connect() for _ in range(15)]
     with pytest.raises(StoreUnavailable, match="every connection to it is in use"):
         impatient.ping()
@@ -378,7 +388,7 @@ def frozen(postgres: PostgresCluster) -> Iterator[None]:
 @pytest.fixture
 def impatient(fresh_postgres_url: str) -> Iterator[Database]:
     """A store on PostgreSQL that is waited for half a second, with a connection."""
-    database = Database(fresh_postgres_url, timeout_sec=0.5)
+    database = Database(fresh_postgres_url, policy=replace(ASKING_STORE, timeout_sec=0.5))
     database.migrate()
     yield database
     database.close()
@@ -412,7 +422,7 @@ def test_a_server_that_stops_answering_in_a_transaction_is_given_up(
 
 def test_an_answer_may_take_its_time_while_others_do(fresh_postgres_url: str) -> None:
     """Each statement has the whole time; only getting a connection is one wait."""
-    database = Database(fresh_postgres_url, timeout_sec=0.5)
+    database = Database(fresh_postgres_url, policy=replace(ASKING_STORE, timeout_sec=0.5))
     with database.read() as connection:
         for _ in range(3):
             connection.execute(text("SELECT pg_sleep(0.3)"))
@@ -442,7 +452,9 @@ def test_space_is_given_back_where_much_is_free(tmp_path: Path) -> None:
 
 def test_giving_space_back_waits_for_nobody_in_error(tmp_path: Path) -> None:
     """A locked file keeps its free pages, and what was stored before stays acknowledged."""
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}", timeout_sec=0.1)
+    database = Database(
+        f"sqlite:///{tmp_path / 'store.db'}", policy=replace(ASKING_STORE, timeout_sec=0.1)
+    )
     database.migrate()
     for number in range(40):
         add_job(database, f"{number}" + "x" * 100_000)

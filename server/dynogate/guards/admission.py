@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from dynogate.errors import Busy, RateLimited, ToolTimedOut
 from dynogate.guards.adaptive import AdaptiveLimit
 from dynogate.guards.deadline import rest
+from dynogate.resilience.deadline import deadline
 
 T = TypeVar("T")
 
@@ -115,10 +116,11 @@ class Admission:
         start = time.monotonic()
         bound = _shorter(self._timeout_sec, asked_sec)
         try:
-            async with asyncio.timeout(bound) as deadline:
-                result = await rest(steps, blocker)
+            with deadline(bound):
+                async with asyncio.timeout(bound) as limit:
+                    result = await rest(steps, blocker)
         except TimeoutError:
-            if not deadline.expired():
+            if not limit.expired():
                 raise
             self._note(name, start)
             whose = "as this call asked" if bound == asked_sec else "DYNOGATE_CALL_TIMEOUT_SEC"

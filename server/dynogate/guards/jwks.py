@@ -4,16 +4,15 @@ import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
-import httpx2
 import jwt
 import msgspec
 
-from dynogate.errors import Busy, IssuerUnavailable
+from dynogate.errors import Busy, IssuerUnavailable, Unavailable, UpstreamFailed
 from dynogate.guards.single_flight import SingleFlight
-from dynogate.resilience.names import addresses_async
+from dynogate.resilience.breaker import OnChange
+from dynogate.resilience.http import Reply, Upstream
+from dynogate.resilience.policy import Policy
 from dynogate.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -21,7 +20,6 @@ log = get_logger(__name__)
 _FRESH_SEC = 600.0  # a key that the issuer took back is refused by then
 _STALE_SEC = 86_400.0  # how long an issuer may be out of reach
 _ASK_AGAIN_SEC = 10.0  # tokens with invented key ids must not become requests to the issuer
-_FETCH_SEC = 5.0
 _WAITING_AT_ONCE = 64
 _MAX_BYTES = 256 * 1024
 _MAX_KEYS = 100
@@ -35,14 +33,24 @@ KINDS: Mapping[str, str] = {
 
 
 class Jwks:
-    """The keys that an issuer publishes at ``url``. Belongs to one event loop."""
+    """The keys that an issuer publishes at ``url``. Belongs to one event loop.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    Args:
+        policy: how the issuer is asked.
+        on_change: told whenever its circuit opens or closes.
+
+    Attributes:
+        issuer: who is asked.
+    """
+
+    def __init__(self, url: str, policy: Policy, on_change: OnChange | None = None) -> None:
+        self.issuer = Upstream(
+            "token_issuer", url, policy, on_change=on_change, max_bytes=_MAX_BYTES
+        )
         self._keys: list[dict[str, Any]] = []
         self._fetched_at = float("-inf")
         self._asked_at = float("-inf")
-        self._problem: str | None = None
+        self._problem: Unavailable | None = None
         self._fetching = SingleFlight[None]()
         self._waiting = 0
         self._refreshing: asyncio.Task[None] | None = None
@@ -67,12 +75,17 @@ class Jwks:
         found = self._find(kid, algorithm)
         if found is None and self._problem is not None:
             raise IssuerUnavailable(
-                f"the keys of the token issuer cannot be had: {self._problem}; try again later"
+                "the keys of the token issuer cannot be had: "
+                f"{self._problem.message}; try again later",
+                retry_after=max(self.issuer.breaker.open_for_sec, self._ask_again_sec()),
             )
         return found
 
     def _may_ask(self) -> bool:
-        return time.monotonic() - self._asked_at >= _ASK_AGAIN_SEC
+        return self._ask_again_sec() <= 0
+
+    def _ask_again_sec(self) -> float:
+        return self._asked_at + _ASK_AGAIN_SEC - time.monotonic()
 
     def _find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
         fitting = [key for key in self._keys if _fits(key, kid, algorithm)]
@@ -98,14 +111,13 @@ class Jwks:
     async def _fetch(self) -> None:
         self._asked_at = time.monotonic()
         try:
-            async with asyncio.timeout(_FETCH_SEC):
-                self._keys = await _read(self._url)
-        except (httpx2.HTTPError, OSError, ValueError) as error:
-            late = isinstance(error, TimeoutError)
-            told = f"no answer within {_FETCH_SEC:g} s" if late else str(error)
-            self._problem = told or type(error).__name__
-            log.error("the token issuer's keys cannot be had", problem=self._problem)
+            self._keys = _keys_in(await self.issuer.get("", headers={"accept": "application/json"}))
+        except Unavailable as error:
+            self._problem = error
+            log.error("the token issuer's keys cannot be had", problem=error.message)
             return
+        finally:
+            await self.issuer.close()  # it is minutes until the next time
         self._problem = None
         self._fetched_at = time.monotonic()
 
@@ -123,30 +135,10 @@ class _Set(msgspec.Struct):
     keys: list[dict[str, Any]]
 
 
-async def _read(url: str) -> list[dict[str, Any]]:
-    """Fetch a key set, within bounds of size.
-
-    Raises:
-        HTTPError: the issuer could not be reached.
-        OSError: its name could not be found.
-        ValueError: what it sent is no key set.
-    """
-    if not getproxies():  # or the proxy knows the name
-        await addresses_async(urlsplit(url).hostname or "")
-    body = bytearray()
-    # Reading the system's certificates takes up to 0.1 s: not on the event loop.
-    verify = await asyncio.to_thread(httpx2.create_ssl_context)
-    async with (
-        httpx2.AsyncClient(timeout=None, verify=verify) as client,
-        client.stream("GET", url, headers={"accept": "application/json"}) as response,
-    ):
-        if response.status_code != 200:
-            raise ValueError(f"{url} answers {response.status_code}")
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > _MAX_BYTES:
-                raise ValueError(f"{url} sends too much")
+def _keys_in(reply: Reply) -> list[dict[str, Any]]:
+    if reply.status != 200:
+        raise UpstreamFailed(f"it answers {reply.status}", answered=reply.status)
     try:
-        return msgspec.json.decode(body, type=_Set).keys[:_MAX_KEYS]
+        return msgspec.json.decode(reply.body, type=_Set).keys[:_MAX_KEYS]
     except msgspec.DecodeError as error:
-        raise ValueError(f"{url} is no JSON Web Key Set: {error}") from None
+        raise UpstreamFailed(f"it answers no JSON Web Key Set: {error}", answered=200) from None

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dynogate.dependencies import Dependencies
 from dynogate.errors import ConfigurationError
 from dynogate.guards.adaptive import AdaptiveLimit
 from dynogate.guards.admission import Admission
@@ -16,6 +17,7 @@ from dynogate.guards.rates import OFF, read_rates
 from dynogate.guards.shedding import Shedder
 from dynogate.guards.tokens import TokenRules, Tokens
 from dynogate.guards.windows import Windows
+from dynogate.resilience.circuit import State
 from dynogate.settings import ENV_PREFIX, Settings, is_loopback
 from dynogate.store.keys import KeyTable
 from dynogate.telemetry.metrics import Metrics
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from dynogate.guards.shared_counts import SharedCounts
 
 
-def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards:
+def build_guards(
+    settings: Settings, keys: KeyTable, metrics: Metrics, dependencies: Dependencies
+) -> Guards:
     """Wire the guards of one server process.
 
     Raises:
@@ -32,12 +36,14 @@ def build_guards(settings: Settings, keys: KeyTable, metrics: Metrics) -> Guards
             be used at all.
     """
     off = settings.rate_limit.strip().lower() == OFF
-    shared = None if off else _shared_counts(settings, metrics)
+    shared = None if off else _shared_counts(settings, metrics, dependencies)
     quick, costly = (None, None) if off else _rates(settings, shared)
     each = None if off else settings.max_concurrent_per_client
     return Guards(
         origin=OriginGuard(settings),
-        authenticator=Authenticator(keys, _tokens(settings), always=is_public(settings)),
+        authenticator=Authenticator(
+            keys, _tokens(settings, dependencies), always=is_public(settings)
+        ),
         quick=Lane(
             quick,
             Admission(
@@ -76,7 +82,7 @@ def _rates(settings: Settings, shared: "SharedCounts | None") -> tuple[RateLimit
     return limit("", ""), limit("-costly", "_costly")
 
 
-def _tokens(settings: Settings) -> Tokens | None:
+def _tokens(settings: Settings, dependencies: Dependencies) -> Tokens | None:
     if settings.jwt_issuer is None:
         return None
     if settings.jwt_jwks_url is None:
@@ -103,7 +109,9 @@ def _tokens(settings: Settings) -> Tokens | None:
         leeway_sec=settings.jwt_leeway_sec,
         scopes=dict(_scope(pair) for pair in settings.jwt_scopes),
     )
-    return Tokens(rules, Jwks(settings.jwt_jwks_url))
+    keys = Jwks(settings.jwt_jwks_url, dependencies.token_issuer, dependencies.changed)
+    dependencies.watch(keys.issuer.breaker)
+    return Tokens(rules, keys)
 
 
 def _scope(pair: str) -> tuple[str, str]:
@@ -121,7 +129,9 @@ def is_public(settings: Settings) -> bool:
     return not is_loopback(settings.host) and not settings.allow_public_bind
 
 
-def _shared_counts(settings: Settings, metrics: Metrics) -> "SharedCounts | None":
+def _shared_counts(
+    settings: Settings, metrics: Metrics, dependencies: Dependencies
+) -> "SharedCounts | None":
     if settings.rate_limit_storage == "memory":
         return None
     try:
@@ -131,9 +141,12 @@ def _shared_counts(settings: Settings, metrics: Metrics) -> "SharedCounts | None
             "DYNOGATE_RATE_LIMIT_STORAGE names a Redis, whose client is not installed; "
             "install dynogate[redis]"
         ) from None
-    return SharedCounts(
+    shared = SharedCounts(
         settings.rate_limit_storage,
-        budget_sec=settings.rate_limit_timeout_sec,
+        policy=dependencies.rate_limits,
         when_down=settings.rate_limit_when_down,
-        on_change=metrics.shared_limits_up.set,
+        on_change=dependencies.changed,
     )
+    dependencies.watch(shared.breaker)
+    metrics.follow(metrics.shared_limits_up, lambda: shared.breaker.state == State.CLOSED)
+    return shared

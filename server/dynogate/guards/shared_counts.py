@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from itertools import chain, dropwhile
+from typing import Literal, TypeVar
 
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
@@ -15,21 +16,26 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from dynogate.errors import Busy, ConfigurationError
+from dynogate.errors import Busy, CircuitOpen, ConfigurationError
 from dynogate.guards.rates import Rate
 from dynogate.guards.single_flight import SingleFlight
+from dynogate.resilience.breaker import OnChange
+from dynogate.resilience.circuit import State
 from dynogate.resilience.names import addresses_async
+from dynogate.resilience.policy import Policy
 from dynogate.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
 WhenDown = Literal["open", "closed"]
-_ASK_AGAIN_SEC = 1.0
+_PROBED_SEC = 1.0
 _CONNECTIONS = 32
 _PARTS = 50
 _LEASED_SEC = 1.0
 _LEASES = 16_384
 _FAILURES = (RedisError, OSError, TimeoutError)
+_AWAY = (*_FAILURES, CircuitOpen)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +59,17 @@ class SharedCounts:
 
     A machine counts a fiftieth of a rate ahead at a time, and spends that within a second: a round
     trip for each rate of each call would cost ten times what the call does. While Redis is out of
-    reach it is asked once a second, and no other call waits for it.
+    reach one call at a time asks it, after a while, and no other waits for it.
 
     Args:
         url: where it is (``redis://``, ``rediss://``, ``unix://``).
-        budget_sec: longest that one call may wait for it.
+        policy: longest that one call may wait for it, and when it is left alone.
         when_down: ``open`` lets calls pass that this machine's own counts let pass; ``closed``
             refuses them.
-        on_change: told whenever it goes down (False) or is back (True).
+        on_change: told whenever its circuit opens or closes.
+
+    Attributes:
+        breaker: leaves it alone while it is out of reach.
 
     Raises:
         ConfigurationError: the URL is not one of a Redis.
@@ -70,11 +79,11 @@ class SharedCounts:
         self,
         url: str,
         *,
-        budget_sec: float,
+        policy: Policy,
         when_down: WhenDown,
-        on_change: Callable[[bool], None],
+        on_change: OnChange | None = None,
     ) -> None:
-        self._pool = _pool(url, budget_sec)
+        self._pool = _pool(url, policy.timeout_sec)
         storage = RedisStorage(
             "async+redis://",
             implementation="redispy",
@@ -84,12 +93,10 @@ class SharedCounts:
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._leases: dict[tuple[str, str], _Lease] = {}
         self._leasing = SingleFlight[Full | None]()
-        self._budget_sec = budget_sec
+        self._budget_sec = policy.timeout_sec
         self._when_down = when_down
         self._on_change = on_change
-        self._is_up = True
-        self._ask_at = 0.0
-        on_change(True)
+        self.breaker = policy.breaker("rate_limits", _FAILURES, self._changed)
 
     async def take(self, *counts: tuple[str, Sequence[Rate]]) -> Full | None:
         """Count a call against the rates of each key; the first that is used up, if any.
@@ -99,24 +106,16 @@ class SharedCounts:
         Raises:
             Busy: it is out of reach, and calls are to be refused then.
         """
-        now = time.monotonic()
-        if now < self._ask_at:
-            self._refuse_if_closed()
+        pairs = ((key, rate) for key, rates in counts for rate in rates)
+        unspent = dropwhile(lambda pair: self._spend(*pair), pairs)
+        first = next(unspent, None)
+        if first is None:
             return None
-        if not self._is_up:
-            self._ask_at = now + _ASK_AGAIN_SEC  # this call asks; the others need not wait
         try:
-            async with asyncio.timeout(self._budget_sec):
-                full = await self._ask(counts)
-        except _FAILURES as problem:
-            self._went_down(problem)
+            return await self._reach(lambda: self._ask(chain((first,), unspent)))
+        except _AWAY:
             self._refuse_if_closed()
             return None
-        if not self._is_up:
-            self._is_up, self._ask_at = True, 0.0
-            log.info("rate limits are shared again")
-            self._on_change(True)
-        return full
 
     async def ping(self) -> str:
         """``ok``, or what happens while it is out of reach.
@@ -125,10 +124,8 @@ class SharedCounts:
             Busy: it is out of reach, and calls are refused for that.
         """
         try:
-            async with asyncio.timeout(self._budget_sec):
-                await Redis(connection_pool=self._pool).ping()
-        except _FAILURES as problem:
-            self._went_down(problem)
+            await self._reach(Redis(connection_pool=self._pool).ping)
+        except _AWAY:
             self._refuse_if_closed()
             return "out of reach; this machine counts alone"
         return "ok"
@@ -137,8 +134,12 @@ class SharedCounts:
         """Close its connections."""
         await self._pool.disconnect()
 
-    async def _ask(self, counts: Sequence[tuple[str, Sequence[Rate]]]) -> Full | None:
-        for key, rate in ((key, rate) for key, rates in counts for rate in rates):
+    async def _reach(self, ask: Callable[[], Awaitable[T]]) -> T:
+        async with self.breaker.guarding_async(), asyncio.timeout(self._budget_sec):
+            return await ask()
+
+    async def _ask(self, pairs: Iterable[tuple[str, Rate]]) -> Full | None:
+        for key, rate in pairs:
             while not self._spend(key, rate):
                 full = await self._leasing((key, rate.name), partial(self._lease, key, rate))
                 if full is not None:
@@ -164,24 +165,24 @@ class SharedCounts:
         self._leases[key, rate.name] = _Lease(count, time.monotonic() + _LEASED_SEC)
         return None
 
-    def _went_down(self, problem: BaseException) -> None:
-        self._ask_at = time.monotonic() + _ASK_AGAIN_SEC
-        if not self._is_up:
-            return
-        self._is_up = False
-        log.error(
-            "rate limits are not shared: their storage is out of reach",
-            problem=str(problem) or f"no answer within {self._budget_sec:g} s",
-            calls="refused" if self._when_down == "closed" else "counted by this machine alone",
-        )
-        self._on_change(False)
+    def _changed(self, name: str, before: State, after: State) -> None:
+        if before is State.CLOSED:
+            refused = self._when_down == "closed"
+            log.error(
+                "rate limits are not shared: their storage is out of reach",
+                calls="refused" if refused else "counted by this machine alone",
+            )
+        elif after is State.CLOSED:
+            log.info("rate limits are shared again")
+        if self._on_change is not None:
+            self._on_change(name, before, after)
 
     def _refuse_if_closed(self) -> None:
         if self._when_down == "closed":
             raise Busy(
                 "the storage of rate limits is out of reach, and calls are refused until it is "
                 "back (DYNOGATE_RATE_LIMIT_WHEN_DOWN=closed)",
-                retry_after=_ASK_AGAIN_SEC,
+                retry_after=self.breaker.open_for_sec or _PROBED_SEC,
             )
 
 

@@ -1,16 +1,20 @@
 """Another server, asked over HTTP: within bounds of time and size, again where that is safe."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx2
 import msgspec
 
 from dynogate.errors import UpstreamFailed
 from dynogate.resilience.breaker import OnChange
+from dynogate.resilience.names import addresses_async
 from dynogate.resilience.policy import Policy
 from dynogate.resilience.retry import async_retry
 from dynogate.resilience.retry_after import read_retry_after
@@ -18,6 +22,7 @@ from dynogate.resilience.retry_after import read_retry_after
 # RFC 9110, section 9.2.2; TRACE is of no use here.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _COME_BACK = frozenset({429, 502, 503, 504})
+_FOUND_SEC = 30.0
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -59,7 +64,7 @@ class Upstream:
 
     Args:
         name: of the server, for errors, logs and metrics; clients see it.
-        url: where its paths begin.
+        url: what paths are appended to.
         policy: how it is asked.
         on_change: told whenever its circuit opens or closes.
         max_bytes: longest answer.
@@ -81,11 +86,13 @@ class Upstream:
     ) -> None:
         self.name = name
         self.breaker = policy.breaker(name, _is_down, on_change)
-        self._url = url.rstrip("/")
+        self._url = url
         self._timeout_sec = policy.timeout_sec
         self._max_bytes = max_bytes
         self._limits = httpx2.Limits(max_connections=max_connections)
         self._client: httpx2.AsyncClient | None = None
+        self._opening = asyncio.Lock()
+        self._found_until = 0.0
         backoff = replace(policy.backoff(_is_worth_it), idempotent=lambda request: request.again)
         self._ask = async_retry(backoff)(self._attempt)
 
@@ -140,11 +147,10 @@ class Upstream:
                 raise UpstreamFailed(f"{self.name} did not answer: {problem}") from error
 
     async def _exchange(self, request: "_Request") -> Reply:
-        if self._client is None:
-            # No timeout of its own: each of its phases would have one, and bounds would add up.
-            self._client = httpx2.AsyncClient(timeout=None, limits=self._limits)
+        await self._look_up()
+        client = await self._opened()
         body = bytearray()
-        async with self._client.stream(
+        async with client.stream(
             request.method,
             request.url,
             content=request.content,
@@ -165,6 +171,28 @@ class Upstream:
                         f"{self.name} answers more than {self._max_bytes} bytes", answered=status
                     )
         return Reply(status, response.headers, bytes(body))
+
+    async def _look_up(self) -> None:
+        """See that the server's name can be found at all, which the event loop would wait for.
+
+        Raises:
+            OSError: it cannot.
+        """
+        now = time.monotonic()
+        if now < self._found_until or getproxies():  # or the proxy knows the name
+            return
+        await addresses_async(urlsplit(self._url).hostname or "")
+        self._found_until = now + _FOUND_SEC
+
+    async def _opened(self) -> httpx2.AsyncClient:
+        async with self._opening:
+            if self._client is None:
+                # In a thread: reading all known certificates takes 20 ms. Without a timeout: each
+                # phase of an exchange would have it, and the sum would be anything.
+                self._client = await asyncio.to_thread(
+                    httpx2.AsyncClient, timeout=None, limits=self._limits
+                )
+            return self._client
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,19 +15,22 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dynogate.errors import ConfigurationError, StoreUnavailable
+from dynogate.resilience.breaker import CircuitBreaker, OnChange
+from dynogate.resilience.policy import Policy
 from dynogate.store.faults import check_file, store_faults
 from dynogate.store.migration import upgrade
 from dynogate.store.schema import metadata, store_totals
 
 if TYPE_CHECKING:
-    from dynogate.store.postgres import Patience
+    from dynogate.store.postgres import Server
 
+ASKING_STORE: Final = Policy(timeout_sec=10.0, retries=2, failures=5, recovery_sec=5.0)
 _WRITES: Final = "dynogate_writes"
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 # Unused pages are given back to the disk only where there are many: reuse costs less.
@@ -43,27 +46,31 @@ class Database:
         engine: SQLAlchemy's engine, for what has no method here.
     """
 
-    def __init__(self, url: str, *, timeout_sec: float = 10.0) -> None:
+    def __init__(
+        self, url: str, *, policy: Policy = ASKING_STORE, on_change: OnChange | None = None
+    ) -> None:
         """Prepare to use ``url``; nothing is opened yet.
 
         Args:
             url: ``sqlite:///path/to/file.db`` or ``postgresql+psycopg://user@host/name``.
-            timeout_sec: how long a call waits for a lock, a free connection, or an answer.
+            policy: how long a call waits for a lock, a free connection, or an answer; and what
+                becomes of a PostgreSQL server that is down.
+            on_change: told whenever that server's circuit opens or closes.
 
         Raises:
             ConfigurationError: the URL is not one of those, the driver is not installed, or the
                 directory of the file cannot be made.
         """
         self._url = _parse(url)
-        self._timeout_sec = timeout_sec
+        self._timeout_sec = policy.timeout_sec
         self._writer = threading.Lock()
         if self.is_sqlite:
             _make_directory(Path(str(self._url.database)))
-        self._patience: Patience | None = None
+        self._server: Server | None = None
         try:
             self.engine = create_engine(self._url, **self._engine_options())
             if not self.is_sqlite:
-                self._patience = self._wait_for_answers()
+                self._server = _server(self.engine, policy, on_change)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"A PostgreSQL store needs the Python package {error.name!r}. Install it with: "
@@ -73,6 +80,11 @@ class Database:
             event.listen(self.engine, "connect", self._on_sqlite_connect)
             event.listen(self.engine, "begin", _on_sqlite_begin)
             event.listen(self.engine, "handle_error", _on_sqlite_error)
+
+    @property
+    def breaker(self) -> CircuitBreaker | None:
+        """What leaves a PostgreSQL server alone while it is down; None for a file."""
+        return None if self._server is None else self._server.breaker
 
     @property
     def is_sqlite(self) -> bool:
@@ -89,7 +101,8 @@ class Database:
         with self.read() as connection:
             if upgrade(connection, apply=False):
                 return
-        waiting = self._patience.together(_MIGRATION_SEC) if self._patience else nullcontext()
+        server = self._server
+        waiting = nullcontext() if server is None else server.patience.together(_MIGRATION_SEC)
         with waiting, self.write() as connection:
             upgrade(connection, apply=True)
 
@@ -100,7 +113,12 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be read now.
         """
-        with store_faults(), self._connect() as connection, connection.begin():
+        with (
+            store_faults(),
+            self.breaker or nullcontext(),
+            self._connect() as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -112,6 +130,7 @@ class Database:
         """
         with (
             store_faults(),
+            self.breaker or nullcontext(),
             self._turn_to_write(),
             self._connect().execution_options(**{_WRITES: True}) as connection,
             connection.begin(),
@@ -168,18 +187,7 @@ class Database:
         self.engine.dispose()
 
     def _connect(self) -> Connection:
-        """A connection of the pool that answers, or a new one."""
-        if self._patience is None:
-            return self.engine.connect()
-        with self._patience.together():
-            return self.engine.connect()
-
-    def _wait_for_answers(self) -> "Patience":
-        from dynogate.store.postgres import Patience, be_patient
-
-        patience = Patience(self._timeout_sec)
-        be_patient(self.engine, patience)
-        return patience
+        return self.engine.connect() if self._server is None else self._server.connect()
 
     def _engine_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"pool_timeout": self._timeout_sec}
@@ -228,6 +236,13 @@ class Database:
             yield
         finally:
             self._writer.release()
+
+
+def _server(engine: Engine, policy: Policy, on_change: OnChange | None) -> "Server":
+    # Only now: its driver is an extra.
+    from dynogate.store.postgres import Server
+
+    return Server(engine, policy, on_change)
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

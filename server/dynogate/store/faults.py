@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from dynogate.errors import StoreUnavailable
+from dynogate.errors import CircuitOpen, StoreUnavailable
 
 # A part of the driver's message, and what it means to the operator. SQLite's texts are those of
 # sqlite3_errstr (sqlite.org/rescode.html); PostgreSQL's come from libpq and psycopg 3.
@@ -84,6 +84,12 @@ def store_faults() -> Iterator[None]:
         yield
     except (IntegrityError, DataError):
         raise  # a fault of ours, not of the database's state
+    except CircuitOpen as error:
+        raise StoreUnavailable(
+            "The store is not available: its database server has kept failing and is not asked "
+            f"now. Try again in {error.retry_after:.3f} s.",
+            retry_after=error.retry_after,
+        ) from error
     except PoolTimeout as error:
         raise StoreUnavailable(
             "The store is not available: every connection to it is in use. Try again."

@@ -202,6 +202,13 @@ class Metrics:
             "WebSockets that ended, by close code (RFC 6455).",
             ("code",),
         )
+        self.circuit_changes = Counter(
+            cells,
+            "dynogate_circuit_changes",
+            "State changes of circuit breakers, by what they guard and the state they came to "
+            "(closed, open, half_open).",
+            ("circuit", "state"),
+        )
         self._loop_lag = Histogram(
             cells,
             "dynogate_event_loop_lag_seconds",
@@ -236,6 +243,18 @@ class Metrics:
             "dynogate_rate_limit_storage_up",
             "Server processes that reach the shared storage of rate limits.",
         )
+        self.circuits_open = self._gauge(
+            "dynogate_circuits_open",
+            "Circuit breakers of all server processes that let no call through, or only probes.",
+        )
+        self._counters = (
+            self.requests,
+            self.calls,
+            self.refused,
+            self.messages,
+            self.closes,
+            self.circuit_changes,
+        )
         self.registry = CollectorRegistry()
         self.registry.register(_Exposed(self.families))
 
@@ -256,7 +275,7 @@ class Metrics:
     def families(self) -> Iterable[Metric]:
         """Every metric, of all processes."""
         sums = self._cells.sums()
-        for counter in (self.requests, self.calls, self.refused, self.messages, self.closes):
+        for counter in self._counters:
             yield counter.exposed(sums)
         for histogram in (self.seconds, self._loop_lag):
             yield histogram.exposed(sums)

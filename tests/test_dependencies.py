@@ -1,0 +1,88 @@
+"""What the gateway depends on goes away: calls that need it are told so, others go on."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import make_url
+
+from dynogate.app import build_app
+from dynogate.settings import load_settings
+from tests.link import Link
+from tests.live import Live, in_process, until
+from tests.postgres import PostgresCluster
+from tests.redis import RedisServer
+
+HELLO = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "hi"}}
+PROFILES = {"jsonrpc": "2.0", "id": 1, "method": "list_profiles", "params": {}}
+
+
+def checks(live: Live) -> dict[str, str]:
+    told: dict[str, str] = live.get("/health/ready").json()["checks"]
+    return told
+
+
+def metric(live: Live, series: str) -> float:
+    lines = live.get("/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith(series + " ")).split()[-1])
+
+
+def test_a_redis_that_dies_opens_its_circuit(redis_server: RedisServer, tmp_path: Path) -> None:
+    """Readiness names it and stays ready, since calls are let pass; metrics count it."""
+    settings = load_settings(
+        data_dir=tmp_path,
+        toolsets="tests.toolset:toolset",
+        rate_limit="1000/second",
+        rate_limit_storage=redis_server.url,
+        rate_limit_timeout_sec=0.3,
+        rate_limit_recovery_sec=0.5,
+    )
+    opened = 'dynogate_circuit_changes_total{circuit="rate_limits",state="open"}'
+    with in_process(build_app(settings)) as live:
+        assert live.post(HELLO).status_code == 200
+        assert checks(live)["circuits"] == "ok"
+        assert metric(live, opened) == metric(live, "dynogate_circuits_open") == 0
+        redis_server.kill()
+        until(lambda: live.post(HELLO).is_success and metric(live, opened) > 0, "it to open")
+        until(lambda: "rate_limits: open, asked again in" in checks(live)["circuits"], "its name")
+        assert live.get("/health/ready").status_code == 200
+        assert metric(live, "dynogate_circuits_open") == 1
+        redis_server.start()
+        until(lambda: checks(live)["circuits"] == "ok", "it to close")
+        assert metric(live, "dynogate_circuits_open") == 0
+
+
+def test_a_silent_postgres_keeps_nobody_else_waiting(
+    postgres: PostgresCluster, fresh_postgres_url: str, tmp_path: Path
+) -> None:
+    """503 within the bound, at once when the circuit is open, with Retry-After; then it is back."""
+    link = Link(postgres.port)
+    url = make_url(fresh_postgres_url).set(port=link.port)
+    settings = load_settings(
+        data_dir=tmp_path,
+        database_url=url.render_as_string(hide_password=False),
+        toolsets="tests.toolset:toolset",
+        store_timeout_sec=0.5,
+        store_failures=1,
+        store_recovery_sec=1.0,
+    )
+    try:
+        with in_process(build_app(settings)) as live:
+            assert live.post(PROFILES).status_code == 200
+            link.silent = True
+            refused = live.post(PROFILES)
+            assert (refused.status_code, code_of(refused)) == (503, 1507)
+            assert live.post(HELLO).status_code == 200
+            at_once = live.post(PROFILES)
+            assert (at_once.status_code, code_of(at_once)) == (503, 1507)
+            assert at_once.headers["retry-after"] == "1"
+            assert "store: " in checks(live)["circuits"]
+            assert live.get("/health/ready").status_code == 503
+            link.silent = False
+            until(lambda: live.post(PROFILES).status_code == 200, "the store to be used", 10)
+    finally:
+        link.close()
+
+
+def code_of(answer: Any) -> int:
+    code: int = answer.json()["error"]["code"]
+    return code
