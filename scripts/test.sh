@@ -28,7 +28,7 @@ scripts/lint
 step "Test, with branch coverage"
 scripts/coverage
 step "Chaos: the quick experiments"
-.venv/bin/python -m chaos run --quick
+scripts/chaos --quick
 step "Build the wheel, and start it in an empty environment"
 scripts/build
 if docker compose version >/dev/null 2>&1; then

@@ -1,4 +1,4 @@
-"""Every broken gateway is caught: real runs, several at once, for a defect is no matter of noise."""
+"""Every broken gateway is caught: real runs, several at once; a defect is no matter of noise."""
 
 import json
 import os
