@@ -21,6 +21,9 @@ BENCHMARKS = (
     "load_comparison",
     "load_truth",
     "load_generator",
+    "socket_user.run",
+    "regression.run",
+    "regression.proof",
 )
 
 app = cyclopts.App(name="benchmarks", help="Measurements against a named limit or peer.")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what the tests need, and run all checks: linters, tests with the coverage gate, the
-# wheel, the compose file. With arguments: only pytest, with those arguments.
+# hot paths, the wheel, the compose file. With arguments: only pytest, with those arguments.
 #
 #   ./scripts/test.sh
 #   ./scripts/test.sh tests/store -k retention
@@ -29,6 +29,12 @@ step "Test, with branch coverage"
 scripts/coverage
 step "Chaos: the quick experiments"
 scripts/chaos --quick
+step "Count the instructions of the hot paths"
+.venv/bin/python -m benchmarks.regression --stored || {
+    status=$?
+    [ $status -eq 3 ] || exit $status
+    echo "Nothing is known about performance: there is nothing to compare with here."
+}
 step "Build the wheel, and start it in an empty environment"
 scripts/build
 if docker compose version >/dev/null 2>&1; then

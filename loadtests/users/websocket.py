@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import gevent
@@ -20,6 +21,14 @@ _BACKOFF_SEC = (0.1, 0.5, 2.0, 5.0)
 _TIMEOUT_SEC = 60.0
 
 
+class _Tools(msgspec.Struct, frozen=True):
+    tools: list[dict[str, Any]] = []
+
+
+class _Listed(msgspec.Struct):
+    result: _Tools = _Tools()
+
+
 class WebSocketMCPUser(User):
     """One connection, a few calls at a time; a lost connection is opened anew.
 
@@ -33,7 +42,7 @@ class WebSocketMCPUser(User):
     def unsuited(host: str, headers: dict[str, str]) -> str | None:
         """Why these users cannot call ``host``, or None where they can."""
         try:
-            Socket(_socket_url(host), _lines(headers)).close()
+            Socket(_socket_url(host), headers).close()
         except FAILURES as error:
             return f"no WebSocket at {_socket_url(host)} ({error})"
         return None
@@ -76,9 +85,9 @@ class WebSocketMCPUser(User):
             start = time.perf_counter()
             try:
                 _, answer = socket.call("tools/list", {}, _TIMEOUT_SEC)
-                names = cheap_tools((answer.get("result") or {}).get("tools") or [])
-                self.tool = names[0]
-            except (SocketClosed, TimeoutError, IndexError) as error:
+                listed = msgspec.json.decode(answer, type=_Listed).result.tools
+                self.tool = cheap_tools(listed)[0]
+            except (SocketClosed, TimeoutError, msgspec.DecodeError, IndexError) as error:
                 self.count("tools/list", _ms_since(start), 0, error)
                 gevent.sleep(_BACKOFF_SEC[-1])
         return bool(self.tool)
@@ -94,14 +103,13 @@ class WebSocketMCPUser(User):
             self.count(call.tool, _ms_since(start), 0, error)
             return
         elapsed = _ms_since(start)
-        message = msgspec.json.encode(answer)
-        verdict = judge_message(message, number)
+        verdict = judge_message(answer, number)
         name = call.tool
         if verdict.outcome in PUSHED_BACK:
             name += f" [{verdict.outcome.name.lower()}]"
         failed = verdict.outcome is not Outcome.OK and verdict.outcome not in PUSHED_BACK
         why = ConnectionError(f"{verdict.outcome.name}: {verdict.why}") if failed else None
-        self.count(name, elapsed, len(message), why)
+        self.count(name, elapsed, len(answer), why)
 
     def connected(self) -> Socket | None:
         """The open connection; None where it could not be opened, after a pause."""
@@ -109,7 +117,7 @@ class WebSocketMCPUser(User):
             return self.socket
         start = time.perf_counter()
         try:
-            socket = Socket(_socket_url(self.host or ""), _lines(credentials(self.environment)))
+            socket = Socket(_socket_url(self.host or ""), credentials(self.environment))
             params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT}
             socket.call("initialize", params, _TIMEOUT_SEC)
             socket.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
@@ -143,10 +151,6 @@ def _socket_url(host: str) -> str:
     parts = urlsplit(host)
     scheme = "wss" if parts.scheme == "https" else "ws"
     return urlunsplit((scheme, parts.netloc, "/ws", "", ""))
-
-
-def _lines(headers: dict[str, str]) -> list[str]:
-    return [f"{name}: {value}" for name, value in headers.items()]
 
 
 def _ms_since(start: float) -> float:

@@ -95,7 +95,8 @@ class Admission:
         try:
             blocker = next(steps)
         except BaseException as ended:
-            self._wake()  # the place is another's: this call is over
+            if self._queue:
+                self._wake()  # the place is another's: this call is over
             if not isinstance(ended, StopIteration):
                 raise
             result: T = ended.value

@@ -39,7 +39,8 @@ async def call_tool(
         DynogateError: what went wrong; a fault of ours is logged whole and told as InternalError.
         InputRequired: the client has to be asked something first.
     """
-    audited = _audited(tool, arguments, context, audit, transport)
+    executes = tool.scope == "tools:execute"
+    audited = _begin(tool, arguments, context, audit, transport) if executes else None
     start = time.perf_counter()
     outcome = "cancelled"
     metrics.in_flight.inc()
@@ -72,12 +73,10 @@ async def call_tool(
             audit.end(audited, outcome, elapsed)
 
 
-def _audited(
+def _begin(
     tool: Tool, arguments: bytes, context: ToolContext, audit: Audit, transport: str
-) -> AuditedCall | None:
-    """Write down that the call begins, where it is one that executes."""
-    if tool.scope != "tools:execute":
-        return None
+) -> AuditedCall:
+    """Write down that a call which executes begins."""
     return audit.begin(
         tool.name,
         transport,

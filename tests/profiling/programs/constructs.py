@@ -99,9 +99,9 @@ def child_process(n):
 
 async def coroutine():
     total = 0
-    for _ in range(ROUNDS // 30):
+    for _ in range(ROUNDS // 300):
         await asyncio.sleep(0)
-        total += sum((k * k) % 7 for k in range(60))  # hot
+        total += sum((k * k) % 7 for k in range(600))  # hot
     return total
 
 

@@ -1,0 +1,1 @@
+"""The round trips that Locust's WebSocket users make with one core."""
