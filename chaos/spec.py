@@ -26,9 +26,9 @@ Fault = Literal[
 ]
 Phase = Literal["base", "fault", "after", "all"]
 Figure = Literal[
-    "p50", "p95", "p99", "max", "calls", "ok", "failures", "error_rate", "success_rate", "goodput",
-    "rate_limited", "shed", "tool_error", "rpc_error", "bad_reply", "timeout", "connection",
-    "dropped",
+    "p50", "p95", "p99", "max", "slowest", "calls", "ok", "failures", "error_rate", "success_rate",
+    "goodput", "rate_limited", "shed", "tool_error", "rpc_error", "bad_reply", "timeout",
+    "connection", "dropped",
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx2
@@ -21,10 +21,15 @@ class Gateway:
         folder: where its log goes; its data lie in ``data`` below it.
         environment: settings as DYNOGATE_* and what else it shall find.
         command: what to run in place of ``dynogate serve`` (a gateway broken on purpose, say).
+        resolver: address of the name server that it, and nobody else, shall have.
     """
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], command: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        command: tuple[str, ...] = (),
+        resolver: str | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -32,9 +37,14 @@ class Gateway:
         self.data.mkdir(exist_ok=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("DYNOGATE_")}
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        serve = (
+            *(command or (sys.executable, "-m", "dynogate", "serve")),
+            "--port",
+            str(self.port),
+        )
         self.process = Process(
             "gateway",
-            [*(command or (sys.executable, "-m", "dynogate", "serve")), "--port", str(self.port)],
+            serve if resolver is None else with_resolver(resolver, folder, serve),
             folder,
             {
                 **inherited,
@@ -57,3 +67,19 @@ class Gateway:
             return httpx2.get(f"{self.url}/health/ready", timeout=2).status_code == 200
         except httpx2.TransportError:
             return False
+
+
+def with_resolver(address: str, folder: Path, command: Sequence[str]) -> list[str]:
+    """``command`` with another name server: a mount namespace has a resolv.conf of its own.
+
+    The C library asks as it always does, and waits for a silent server for 2 times 5 seconds, its
+    own default (resolv.conf(5)).
+    """
+    file = folder / "resolv.conf"
+    file.write_text(f"nameserver {address}\n")
+    become = () if os.geteuid() == 0 else ("--map-root-user",)
+    mount = 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && shift && exec "$@"'
+    return [
+        *("unshare", "--mount", "--propagation", "private", *become),
+        *("sh", "-c", mount, "sh", str(file), *command),
+    ]
