@@ -10,6 +10,7 @@ Exit codes: 0 every experiment is green (every broken gateway was caught), 1 one
 """
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from chaos.controls.command import controls
 from chaos.progress import Display
 from chaos.report.document import report_of, write_report
 from chaos.report.html import report_html
-from chaos.report.text import report_markdown
+from chaos.report.text import report_markdown, summary
 from chaos.rig.gateway import ROOT
 from chaos.rig.toxiproxy import program
 from chaos.runner import Outcome, run
@@ -110,16 +111,11 @@ def _controls(given: argparse.Namespace) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     chosen = choose(given.names, quick=given.quick)
+    _need_folders(given)
     _need_toxiproxy()
-    outcomes: list[Outcome] = []
-    with Display(Console(stderr=True), len(chosen)) as display:
-        for experiment in chosen:
-            display.begin(experiment)
-            outcome = run(experiment, display.tell)
-            outcomes.append(outcome)
-            display.end(outcome)
-            if outcome.evidence.by_hand:
-                break
+    outcomes = _outcomes(chosen)
+    if not outcomes:
+        return _die("stopped before anything was run", NOT_RUN)
     report = report_of(outcomes)
     if given.json is not None:
         write_report(report, given.json)
@@ -127,7 +123,32 @@ def _run(given: argparse.Namespace) -> int:
         given.html.write_text(report_html(report))
     if given.markdown is not None:
         given.markdown.write_text(report_markdown(report))
+    sys.stdout.write(summary(report) + "\n")
     return report.exit_code
+
+
+def _outcomes(chosen: Sequence[Experiment]) -> list[Outcome]:
+    """Run them one after the other, until somebody wants no more."""
+    outcomes: list[Outcome] = []
+    with (
+        contextlib.suppress(KeyboardInterrupt),  # between two of them
+        Display(Console(stderr=True), len(chosen)) as display,
+    ):
+        for experiment in chosen:
+            display.begin(experiment)
+            outcome = run(experiment, display.tell)
+            outcomes.append(outcome)
+            display.end(outcome)
+            if outcome.evidence.by_hand:
+                break
+    return outcomes
+
+
+def _need_folders(given: argparse.Namespace) -> None:
+    """Say before the run, not after it, that a report cannot be written."""
+    for path in (given.json, given.html, given.markdown):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ConfigurationError(f"there is no folder for {str(path)!r}")
 
 
 def choose(names: Sequence[str], *, quick: bool) -> tuple[Experiment, ...]:

@@ -7,9 +7,9 @@ from typing import Any
 from chaos.load import Taken
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Evidence:
-    """All of it.
+    """All of it; filled in as it comes.
 
     Attributes:
         journal: the Chaos Toolkit's; None where it did not come so far.
@@ -18,6 +18,7 @@ class Evidence:
         stopped: what stopped the run before its end, in words; empty where nothing did.
         by_hand: that was somebody, who wants no further experiment either.
         broken: what kept it from running to its end, in words.
+        log: the end of what the gateway said.
     """
 
     journal: Mapping[str, Any] | None = None
@@ -26,3 +27,4 @@ class Evidence:
     stopped: str = ""
     by_hand: bool = False
     broken: tuple[str, ...] = ()
+    log: str = ""

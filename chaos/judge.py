@@ -23,7 +23,7 @@ _FEWEST = 20
 """Calls of a stream in the base and in the fault phase, at least: fewer have no percentile."""
 _LEAST_AFTER = 2.0
 """Seconds that a stream must go on after the fault, for its recovery to be seen."""
-_RECOVERED_FLOOR = 0.02
+_RECOVERED_FLOOR = 0.05
 """Seconds that a call may always take and still count as served as before: the machine's noise."""
 
 Run = Mapping[str, Any]

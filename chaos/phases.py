@@ -12,6 +12,7 @@ from chaos.load import Taken
 from chaos.spec import Phase, Window
 from dynogate.load.samples import FAILURES, Outcome, Samples
 
+WARM_UP = 0.5
 _OUTCOMES = {outcome.name.lower(): outcome for outcome in Outcome}
 
 
@@ -37,17 +38,24 @@ def _seconds(stamp: str) -> float:
 
 
 def phase(taken: Taken, span: Span, which: Phase) -> Samples:
-    """The calls of one phase; each is in exactly one besides ``all``.
+    """The calls of one phase.
 
-    A call that was under way when the fault began belongs to the fault.
+    A call that was under way when the fault began belongs to the fault. Those of the first half
+    second, which open the connections, are in ``all`` only.
     """
     samples = taken.run.samples
     begins, ends = span.begins - taken.start, span.ends - taken.start
     before = samples.finished < begins  # false where it never finished
     after = samples.intended >= ends
-    masks = {"base": before, "fault": ~before & ~after, "after": after, "all": before | ~before}
+    warm = samples.intended >= WARM_UP
+    masks = {
+        "base": before & warm,
+        "fault": ~before & ~after,
+        "after": after,
+        "all": before | ~before,
+    }
     lengths = {
-        "base": begins,
+        "base": begins - WARM_UP,
         "fault": ends - begins,
         "after": samples.duration - ends,
         "all": samples.duration,

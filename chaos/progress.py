@@ -25,12 +25,13 @@ class Display:
         self._count = count
         self._number = 0
         self._name = ""
+        self._what = ""
         self._began = time.monotonic()
         self._status: Status | None = None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            self._status = Status("", console=self._console)
+            self._status = Status(self, console=self._console)
             self._status.start()
         return self
 
@@ -51,10 +52,11 @@ class Display:
 
     def tell(self, what: str) -> None:
         """It does this now."""
-        if self._status is not None:
-            took = time.monotonic() - self._began
-            place = f"{self._number}/{self._count}"
-            self._status.update(Text(f"{place}  {self._name}  {took:.0f} s  {what}"))
+        self._what = what
+
+    def __rich__(self) -> Text:
+        took = time.monotonic() - self._began
+        return Text(f"{self._number}/{self._count}  {self._name}  {took:.0f} s  {self._what}")
 
     def end(self, outcome: Outcome) -> None:
         """It has ended."""

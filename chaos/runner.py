@@ -5,7 +5,7 @@ import copy
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Self
@@ -16,14 +16,15 @@ from chaoslib.types import Strategy
 
 from chaos.evidence import Evidence
 from chaos.judge import Verdict, judge
-from chaos.load import LoadBeside, Taken
+from chaos.load import LoadBeside
 from chaos.rig.rig import Rig
 from chaos.spec import Experiment
-from dynogate.errors import DynogateError
 
 Tell = Callable[[str], None]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+_LOG_SIZE = 4000
+"""Characters of the gateway's log that are kept."""
 _SETTINGS = {"runtime": {"rollbacks": {"strategy": "always"}}}
 
 
@@ -100,10 +101,7 @@ def run(
 
 
 def _evidence(experiment: Experiment, tell: Tell, command: tuple[str, ...]) -> Evidence:
-    journal: dict[str, Any] | None = None
-    taken: Mapping[str, Taken] = {}
-    leftovers: tuple[str, ...] = ()
-    broken: list[str] = []
+    found = Evidence()
     spec = experiment.spec
     stop = Stop(spec.limit)
     try:
@@ -113,19 +111,22 @@ def _evidence(experiment: Experiment, tell: Tell, command: tuple[str, ...]) -> E
                 Rig(spec.needs, spec.gateway.settings, command) as rig,
                 LoadBeside(spec.load, rig) as load,
             ):
-                journal = _run_kit(experiment, rig, load, stop, tell)
-                leftovers = rig.toxiproxy.leftovers()
+                found.journal = _run_kit(experiment, rig, load, stop, tell)
+                found.leftovers = rig.toxiproxy.leftovers()
                 if stop.why:
                     load.stop()
                 else:
                     tell("waiting for the last answers")
                     load.wait()
-                taken, broken = load.taken, [load.broken] if load.broken else []
+                found.taken = load.taken
+                found.broken = (load.broken,) if load.broken else ()
+                found.log = rig.gateway.process.told(_LOG_SIZE)
     except KeyboardInterrupt:
         assert stop.why
-    except DynogateError as error:
-        broken.append(error.message)
-    return Evidence(journal, taken, leftovers, stop.why, stop.by_hand, tuple(broken))
+    except Exception as error:  # whatever it was: a failure with a reason, and the next one's turn
+        found.broken += (f"{type(error).__name__}: {error}",)
+    found.stopped, found.by_hand = stop.why, stop.by_hand
+    return found
 
 
 def _run_kit(

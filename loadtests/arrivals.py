@@ -22,6 +22,7 @@ from dynogate.errors import ConfigurationError
 from dynogate.load import schedules
 
 _MESSAGE = "dynogate-arrivals"
+_DONE = "dynogate-arrivals-done"
 
 
 _installed: "WeakKeyDictionary[Environment, Arrivals]" = WeakKeyDictionary()
@@ -53,6 +54,7 @@ class Arrivals:
         self.are_scheduled = True
         self._start = time.perf_counter()
         self.worst = 0.0
+        self._ending = False
 
     def wait(self) -> float:
         """Sleep until the next arrival is due.
@@ -78,14 +80,17 @@ class Arrivals:
 
     def _end(self) -> None:
         runner = self._environment.runner
-        if runner is not None and not isinstance(runner, WorkerRunner) and not self._ending:
+        if runner is not None and not self._ending:
             self._ending = True
-            gevent.spawn(self._quit_after_the_last, runner)
+            gevent.spawn(self._end_after_the_last, runner)
 
-    def _quit_after_the_last(self, runner: Runner) -> None:
+    def _end_after_the_last(self, runner: Runner) -> None:
         while runner.user_count:  # each user ends when it finds nothing left to send
             gevent.sleep(0.1)
-        runner.quit()
+        if isinstance(runner, WorkerRunner):
+            runner.send_message(_DONE)
+        else:
+            runner.quit()
 
 
 class Schedule:
@@ -139,7 +144,8 @@ def _read(path: Path) -> list[float]:
 def install(environment: Environment) -> Arrivals:
     """The arrivals of ``environment``, which start with its test where the command line asks.
 
-    A master sends the schedule to its workers, each of which takes its share.
+    A master sends the schedule to its workers, each of which takes its share, and ends the run
+    when all of them have sent it.
 
     Raises:
         BadSchedule: what is asked for makes no sense.
@@ -153,10 +159,15 @@ def install(environment: Environment) -> Arrivals:
     rate, recorded = getattr(options, "rate", None), getattr(options, "replay", None)
     if rate is None and recorded is None:
         return arrivals
-    schedule = Schedule(rate, recorded)
+    # Not a Path in the options: a master sends these to its workers, which a Path does not survive.
+    schedule = Schedule(rate, None if recorded is None else Path(recorded))
     if isinstance(runner, MasterRunner):
         arrivals.are_scheduled = True
-        environment.events.test_start.add_listener(lambda **_: _share_out(runner, schedule))
+        done: set[str] = set()
+        environment.events.test_start.add_listener(lambda **_: _share_out(runner, schedule, done))
+        runner.register_message(
+            _DONE, lambda environment, msg, **_: _note_end(runner, done, msg.node_id)
+        )
     else:
         environment.events.test_start.add_listener(lambda **_: arrivals.start(schedule.times()))
     return arrivals
@@ -167,11 +178,18 @@ def of(environment: Environment) -> Arrivals:
     return _installed[environment]
 
 
-def _share_out(master: MasterRunner, schedule: Schedule) -> None:
+def _share_out(master: MasterRunner, schedule: Schedule, done: set[str]) -> None:
+    done.clear()
     workers = [client.id for client in master.clients.ready]
     for index, worker in enumerate(workers):
         share = {"index": index, "of": len(workers), **schedule.described()}
         master.send_message(_MESSAGE, share, worker)
+
+
+def _note_end(master: MasterRunner, done: set[str], worker: str) -> None:
+    done.add(worker)
+    if len(done) >= min(len(master.clients), master.target_user_count):  # the others have no users
+        gevent.spawn(master.quit)
 
 
 def _take(arrivals: Arrivals, share: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """Options of ours on Locust's command line."""
 
 import os
-from pathlib import Path
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -13,9 +12,7 @@ def add(parser: LocustArgumentParser, **_: object) -> None:
     """Add them to ``parser``."""
     ours = parser.add_argument_group("Dynogate")
     ours.add_argument("--rate", type=float, help="open loop: requests a second, all users together")
-    ours.add_argument(
-        "--replay", type=Path, help="open loop: a file of arrivals, in seconds, one a line"
-    )
+    ours.add_argument("--replay", help="open loop: a file of arrivals, in seconds, one a line")
     for option, example in _LIMITS.items():
         ours.add_argument(
             option,

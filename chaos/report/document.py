@@ -88,6 +88,9 @@ class ExperimentReport(Model):
     seconds: float
     activities: tuple[ActivityReport, ...]
     streams: dict[str, StreamReport]
+    gateway_log: str = Field(
+        default="", description="The end of it, where the experiment is not green."
+    )
 
 
 class Report(Model):
@@ -163,6 +166,7 @@ def _experiment(outcome: Outcome) -> ExperimentReport:
         seconds=round(outcome.seconds, 3),
         activities=tuple(_activities(evidence.journal or {}, zero)),
         streams=dict(_streams(outcome)),
+        gateway_log="" if state == "green" else evidence.log,
     )
 
 

@@ -1,7 +1,6 @@
 """What tests of the chaos room share."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +14,3 @@ def toxiproxy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toxip
     server.start()
     yield server
     server.process.kill()
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """A folder for an experiment's files."""
-    return tmp_path

@@ -27,11 +27,18 @@ def test_the_list_names_every_experiment(capsys: pytest.CaptureFixture[str]) -> 
     assert "slow: latency +200 ms ±50" in told
 
 
-@pytest.mark.parametrize("arguments", [["run", "nope"], ["run", "--quick", "client-latency"]])
-def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 2, and what would be right."""
-    assert command.main(arguments) == 2
-    assert "client-latency" in capsys.readouterr().err or "--quick" in arguments
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["nope"], "no experiment 'nope'; there are "),
+        (["--quick", "client-latency"], "not both"),
+        (["--html", "/nowhere/report.html"], "there is no folder for '/nowhere/report.html'"),
+    ],
+)
+def test_usage(arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2 before anything runs, and what would be right."""
+    assert command.main(["run", *arguments]) == 2
+    assert why in capsys.readouterr().err
 
 
 def test_the_quick_ones_are_chosen() -> None:

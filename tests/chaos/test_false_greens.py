@@ -4,7 +4,11 @@ Each experiment is run by the kit's own command; the judge gets the very journal
 """
 
 import json
+import os
+import subprocess
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +22,11 @@ with warnings.catch_warnings():
 
 from chaos.evidence import Evidence
 from chaos.judge import judge
+from chaos.rig.gateway import ROOT
 from chaos.rig.toxiproxy import Toxiproxy
 from chaos.spec import Experiment
 from tests.chaos.made import activity, document
+from tests.live import until
 
 
 def plain_run(folder: Path, experiment: dict[str, Any]) -> dict[str, Any]:
@@ -111,3 +117,52 @@ def test_an_experiment_that_cannot_be_trusted_is_refused(missing: str) -> None:
     del experiment[missing]
     with pytest.raises(Exception, match=r"no rollbacks|no steady state"):
         Experiment("e", experiment)
+
+
+def slow_link(server: Toxiproxy, name: str) -> tuple[Any, dict[str, str]]:
+    """An action that puts a toxic on a link of its own, and the experiment's configuration."""
+    server.link(name, 1)
+    where = {"for_proxy": name, "toxic_name": "slow", "latency": 200}
+    add = activity("action", "harm", "create_latency_toxic", "chaostoxi.toxic.actions", **where)
+    return add, {"toxiproxy_url": server.url}
+
+
+@pytest.fixture
+def own_toxiproxy(tmp_path: Path) -> Iterator[Toxiproxy]:
+    """One whose links nobody else looks at."""
+    server = Toxiproxy(tmp_path)
+    server.start()
+    yield server
+    server.process.kill()
+
+
+def test_a_toxic_that_is_left(tmp_path: Path, own_toxiproxy: Toxiproxy) -> None:
+    """No rollback takes it off, and the kit does not look."""
+    add, configuration = slow_link(own_toxiproxy, "left")
+    experiment = document(add, **configuration)
+    journal = plain_run(tmp_path, experiment)
+    seen = Evidence(journal=journal, leftovers=own_toxiproxy.leftovers())
+    found = judge(Experiment("e", experiment), seen).reasons
+    assert found == ("toxic 'slow' is still on 'left'",)
+
+
+def test_a_toxic_that_sigterm_leaves(tmp_path: Path, own_toxiproxy: Toxiproxy) -> None:
+    """The kit's default strategy rolls nothing back then; test_command shows what is done here."""
+    add, configuration = slow_link(own_toxiproxy, "left")
+    experiment = document({**add, "pauses": {"after": 30}}, **configuration)
+    remove = activity("action", "mend", "delete_toxic", "chaostoxi.toxic.actions")
+    remove["provider"]["arguments"] = {"for_proxy": "left", "toxic_name": "slow"}
+    experiment["rollbacks"] = [remove]
+    path = tmp_path / "experiment.yaml"
+    path.write_text(yaml.safe_dump(experiment))
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("chaos"), "--no-version-check", "run", path],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: own_toxiproxy.toxics("left"), "the toxic to be in")
+    process.terminate()
+    process.wait(20)
+    assert own_toxiproxy.leftovers() == ("toxic 'slow' is still on 'left'",)

@@ -1,15 +1,22 @@
 """The rig, and actions and probes on it, for real."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from chaos.actions import toxics
 from chaos.probes import client, gateway, wire
+from chaos.rig.gateway import ROOT
+from chaos.rig.processes import until
 from chaos.rig.rig import Rig, current
 from dynogate.errors import RigFailed
+from dynogate.jobs.warden.processes import is_running
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +154,23 @@ def test_there_is_no_rig_but_while_it_stands(rig: Rig) -> None:
     assert not [pid for pid in ended if psutil.pid_exists(pid)]
     assert not folder.exists()
     assert psutil.pid_exists(below)
+
+
+def test_the_rigs_programs_end_with_a_killed_runner(tmp_path: Path) -> None:
+    """Nobody is left to end them: the kernel does."""
+    program = (
+        "import os, pathlib, signal\n"
+        "from chaos.rig.processes import Process\n"
+        "sleeper = Process('sleeper', ['sleep', '600'], pathlib.Path(os.environ['FOLDER']))\n"
+        "sleeper.start(lambda: True)\n"
+        "print(sleeper.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "FOLDER": str(tmp_path)},
+        capture_output=True,
+    )
+    pid = int(done.stdout)
+    until(lambda: not is_running(pid), "the program to end", 10)

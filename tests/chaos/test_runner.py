@@ -5,8 +5,7 @@ import time
 import pytest
 
 from chaos import runner
-from chaos.spec import Experiment
-from tests.chaos.made import document, experiment
+from tests.chaos.made import experiment
 
 
 def test_a_gateway_that_does_not_start_is_no_red_experiment() -> None:
@@ -25,18 +24,3 @@ def test_time_that_is_over_stops_a_run() -> None:
         time.sleep(5)
     assert stop.why == "its limit of 0.05 s was over"
     assert not stop.by_hand
-
-
-def test_an_experiment_that_takes_too_long_is_stopped_and_rolled_back() -> None:
-    """A method that hangs is a failure with a reason."""
-    made = document()
-    made["method"][0]["pauses"] = {"after": 60}
-    made["extensions"][0]["limit"] = 8
-    outcome = runner.run(Experiment("hangs", made))
-    assert outcome.verdict.reasons[0] == (
-        "it was stopped before its end: its limit of 8 s was over"
-    )
-    journal = outcome.evidence.journal
-    assert journal is not None
-    assert [each["status"] for each in journal["rollbacks"]] == ["succeeded"]
-    assert not outcome.evidence.by_hand

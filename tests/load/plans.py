@@ -27,6 +27,7 @@ def plan(url: str = "http://127.0.0.1:8000", **fields: Any) -> Plan:
         "min_rps": None,
         "max_calls": 10_000,
         "max_connections": 16,
+        "max_rate": 1000.0,
     }
     return Plan(**{**given, **fields})
 

@@ -28,6 +28,9 @@ def tool(name: str, *, required: bool = False, reads: bool | None = None) -> dic
     return listed if reads is None else {**listed, "annotations": {"readOnlyHint": reads}}
 
 
+LONG = {"_meta": {"dynogate/longRunning": True}}
+
+
 @pytest.mark.parametrize(
     ("tools", "chosen"),
     [
@@ -38,6 +41,7 @@ def tool(name: str, *, required: bool = False, reads: bool | None = None) -> dic
         ([tool("ping", reads=False), tool("list_files")], "list_files"),
         ([tool("get_x", required=True), tool("describe_all", reads=True)], "describe_all"),
         ([tool("show", reads=True), tool("health_check", reads=True)], "health_check"),
+        ([tool("list_slowly", reads=True) | LONG, tool("show", reads=True)], "show"),
         ([{"name": 5}, {"inputSchema": None, "name": "echo"}], "echo"),
     ],
 )

@@ -62,6 +62,18 @@ async def test_a_server_of_the_2025_eras(session: str | None) -> None:
     assert calls[0].headers["MCP-Protocol-Version"] == LEGACY
 
 
+async def test_a_version_that_is_none_is_not_sent_back() -> None:
+    """It would go into a header."""
+
+    async def hostile(body: bytes, _: Reader, writer: Writer) -> None:
+        version = {"protocolVersion": "2025\r\nX-Injected: 1", "capabilities": {}}
+        legacy = json.loads(body or b"{}").get("method") == "initialize"
+        servers.respond(writer, servers.result(body, result=version) if legacy else b"{}")
+
+    with servers.raw(hostile) as url:
+        assert (await meet(target(url, "mcp"))).target.era == LEGACY
+
+
 async def test_tools_beside_the_endpoint() -> None:
     """A gateway that lists its tools at GET /mcp/tools only."""
 

@@ -56,7 +56,7 @@ async def test_callers_are_added_step_by_step(server: Served) -> None:
 async def test_a_breaking_point_that_is_not_reached(server: Served) -> None:
     """Up to the highest rate that is allowed."""
     made = plan(
-        server.url, mode="breaking_point", rate=20.0, users=None, requests=None, step=0.3,
+        server.url, mode="breaking_point", rate=10.0, users=None, requests=None, step=0.3,
         duration=30.0, max_p99=5.0,
     )  # fmt: skip
     report = await carry_out(made)
@@ -82,6 +82,14 @@ async def test_no_test_makes_more_calls_than_it_may(
     assert "ended early: the 25 calls of a test are used up" in report.warnings
 
 
+async def test_callers_are_held_to_the_highest_rate(server: Served) -> None:
+    """All of them together, whatever the server could do; and the report says so."""
+    made = plan(server.url, users=4, requests=None, duration=1.0, max_rate=40.0)
+    report = await carry_out(made)
+    assert 30 <= report.calls <= 42
+    assert "held back: callers may make 40 calls a second together" in report.warnings
+
+
 async def test_a_search_without_calls_for_its_first_step(server: Served) -> None:
     """Has nothing to report."""
     made = plan(
@@ -95,7 +103,7 @@ async def test_a_secret_that_the_server_quotes_is_left_out(server: Served) -> No
     """Whole, and the words of it; and so is the query of the URL."""
 
     async def quoting(body: bytes, _: servers.Reader, writer: servers.Writer) -> None:
-        error = {"code": -32600, "message": "bad token 0123456789 (Bearer 0123456789)"}
+        error = {"code": -32600, "message": "bad token 0123456789 (Bearer 0123456789)\x1b[2J"}
         answer = {"jsonrpc": "2.0", "id": json.loads(body or b"{}").get("id"), "error": error}
         servers.respond(writer, json.dumps(answer).encode())
 
@@ -104,6 +112,7 @@ async def test_a_secret_that_the_server_quotes_is_left_out(server: Served) -> No
         report = await carry_out(plan(target=to))
     assert any("bad token ***" in warning for warning in report.warnings)
     assert "0123456789" not in report.model_dump_json()
+    assert "bad token *** (***)\ufffd[2J" in planned._plain_text(report)
 
 
 async def run(work: Path, monkeypatch: pytest.MonkeyPatch, **fields: Any) -> dict[str, Any]:
@@ -125,6 +134,20 @@ async def test_what_is_left_of_a_test(
     assert result["row"]["verdict"] == result["document"]["verdict"]
     assert result["row"]["calls"] == result["document"]["calls"]
     assert "generator: " in result["text"]
+
+
+async def test_a_generator_that_dies_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed for its memory, say."""
+
+    async def dies(*_: object, **__: object) -> None:
+        raise RuntimeError("a load generator died (exit status -9)")
+
+    monkeypatch.setattr(planned, "carry_out", dies)
+    found = await run(tmp_path, monkeypatch)
+    problem = {"kind": "interrupted", "message": "a load generator died (exit status -9)"}
+    assert found == {"problem.json": problem}
 
 
 @pytest.mark.parametrize(

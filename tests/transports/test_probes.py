@@ -75,7 +75,7 @@ def test_ready_while_the_store_answers(live: Live, data_dir: Path) -> None:
     checks = live.get("/health/ready").json()["checks"]
     assert checks.pop("sandbox") in ("ok", "off")
     assert set(checks.items()) == {
-        (name, "ok") for name in ("store", "jobs", "audit", "files", "shutdown")
+        (name, "ok") for name in ("store", "jobs", "audit", "files", "circuits", "shutdown")
     }
     with contextlib.closing(sqlite3.connect(next(data_dir.glob("*.db")))) as other:
         other.execute("ALTER TABLE store_totals RENAME TO gone")

@@ -20,6 +20,7 @@ CLIENT = {"name": "dynogate-load", "version": "1"}
 FIRST_ID = 1_000_000_000
 """Ids have ten digits from the first to the last, so that every body has the same length."""
 
+_LONGEST_NAME = 256
 # Verbs of names that only look something up, from cheap to dear; for servers without annotations.
 _READING = ("ping", "health", "status", "echo", "version", "list", "get", "describe", "show")
 
@@ -88,19 +89,21 @@ def cheapest_tool(listed: Iterable[Mapping[str, Any]]) -> str:
 
 
 def cheap_tools(listed: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The tools that can be called knowing nothing but their names, the cheapest first.
+    """The tools that can be called knowing nothing but their names, and are equally cheap.
 
-    They have no required argument and only read. Those that say so by annotation come first, then
-    those whose name says so; among equals, the one whose verb is cheapest, then the order of the
-    list decides.
+    They have no required argument, only read and do not take long. Those that say so by annotation
+    are preferred to those whose name says so, then those with the cheapest verb; dearer ones are
+    left out, since they may well need something to be there (``get_report``).
     """
     ranked = [
-        (dearness, place, str(tool["name"]))
-        for place, tool in enumerate(listed)
-        if isinstance(tool.get("name"), str) and not _required(tool)
+        (dearness, name)
+        for tool in listed
+        if isinstance(name := tool.get("name"), str) and len(name) <= _LONGEST_NAME
+        if not _required(tool)
         if (dearness := _dearness(tool)) is not None
     ]
-    return [name for _, _, name in sorted(ranked)]
+    least = min((dearness for dearness, _ in ranked), default=None)
+    return [name for dearness, name in ranked if dearness == least]
 
 
 def _required(tool: Mapping[str, Any]) -> bool:
@@ -109,7 +112,11 @@ def _required(tool: Mapping[str, Any]) -> bool:
 
 
 def _dearness(tool: Mapping[str, Any]) -> tuple[bool, int] | None:
-    """(not annotated, place of the verb), or None where nothing says that it only reads."""
+    """(not annotated, place of the verb), or None where nothing says that it only reads, or
+    something that it takes long."""
+    more = tool.get("_meta")
+    if isinstance(more, Mapping) and more.get("dynogate/longRunning") is True:
+        return None
     notes = tool.get("annotations")
     hint = notes.get("readOnlyHint") if isinstance(notes, Mapping) else None
     name = str(tool["name"]).lower()

@@ -193,6 +193,7 @@ def _share(order: Order, part: int, parts: int) -> Order:
         order,
         users=split(order.users),
         max_calls=None if order.max_calls is None else split(order.max_calls),
+        max_rate=None if order.max_rate is None else order.max_rate / parts,
         max_in_flight=max(split(order.max_in_flight), 1),
         connections=max(split(order.connections), 1),
         seed=order.seed + part,

@@ -40,6 +40,7 @@ class Order(msgspec.Struct, frozen=True):
         duration: how long the schedule is in seconds; in a closed loop, when to stop, if at all.
         users: callers of a closed loop; 0 for an open one.
         max_calls: of a closed loop; None for no such limit.
+        max_rate: calls a second of a closed loop; None for no such limit.
         max_in_flight: of an open loop.
         connections: of the WebSocket engine.
         seed: of the draw of calls.
@@ -51,6 +52,7 @@ class Order(msgspec.Struct, frozen=True):
     duration: float | None
     users: int = 0
     max_calls: int | None = None
+    max_rate: float | None = None
     max_in_flight: int = MAX_IN_FLIGHT
     connections: int = 8
     seed: int = 0
@@ -146,6 +148,7 @@ class Generator:
                 users=order.users,
                 duration=order.duration,
                 calls=order.max_calls,
+                max_rate=order.max_rate,
             )
         return OpenLoop(
             book,

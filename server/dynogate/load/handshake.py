@@ -1,6 +1,7 @@
 """Meet the server before the load: is it there, what does it speak, which tools does it have."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -28,6 +29,7 @@ from dynogate.load.targets import Target
 
 _LONGEST = 10.0
 """Seconds for all of it, however long a call may take later."""
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _NOT_THERE = (
     aiohttp.ClientConnectorError,
@@ -119,7 +121,9 @@ async def start_session(session: aiohttp.ClientSession, target: Target) -> tuple
     )
     result = answer.get("result")
     version = result.get("protocolVersion") if isinstance(result, dict) else None
-    era = version if isinstance(version, str) and version < MODERN else LEGACY
+    era = LEGACY
+    if isinstance(version, str) and _VERSION.fullmatch(version) and version < MODERN:
+        era = version
     mcp_session = headers.get("Mcp-Session-Id")
     if result is not None:
         note = prepare_method("notifications/initialized", {}, "mcp", era, mcp_session)

@@ -45,6 +45,7 @@ class Options:
         pid: of the server, if it is on this machine.
         limits: of the certificate.
         max_calls: of all runs of a harness together.
+        max_rate: calls a second that the users of a closed loop make at most; None for no limit.
     """
 
     engine: Choice = "auto"
@@ -54,6 +55,7 @@ class Options:
     pid: int | None = None
     limits: Limits = field(default_factory=Limits)
     max_calls: int = sys.maxsize
+    max_rate: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("processes", "max_in_flight", "connections", "max_calls"):
@@ -181,7 +183,7 @@ class Harness:
         if most == 0:
             self.spent = self.stopped = True
             raise Interrupted
-        rate = users / max(self.meeting.round_trip, 1e-4)
+        rate = min(users / max(self.meeting.round_trip, 1e-4), self.options.max_rate or math.inf)
         run = await self._run(self._order(rate, duration, users, most), np.zeros(0), rate)
         if len(run.samples) == most < wanted:
             self.spent = self.stopped = True
@@ -213,6 +215,7 @@ class Harness:
             duration=duration,
             users=users,
             max_calls=calls,
+            max_rate=options.max_rate,
             max_in_flight=options.max_in_flight,
             connections=options.connections,
         )

@@ -4,6 +4,7 @@ import asyncio
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter, thread_time
 
 from dynogate.load.alarm import Alarm
@@ -223,6 +224,7 @@ class ClosedLoop(Loop):
         users: how many.
         duration: seconds after which nobody calls again; None for no such limit.
         calls: calls after which nobody calls again; None for no such limit.
+        max_rate: calls a second that all users together make at most; None for no such limit.
     """
 
     def __init__(
@@ -234,12 +236,15 @@ class ClosedLoop(Loop):
         users: int,
         duration: float | None = None,
         calls: int | None = None,
+        max_rate: float | None = None,
     ) -> None:
         super().__init__(book, engine, timeout)
         self._users = users
         self._duration = math.inf if duration is None else duration
         self._deadline = math.inf
         self._calls = math.inf if calls is None else calls
+        self._gap = 0.0 if max_rate is None else 1 / max_rate
+        self._next_slot = 0.0
         self._loop = asyncio.get_running_loop()
 
     def _begin(self) -> None:
@@ -248,15 +253,26 @@ class ClosedLoop(Loop):
         for _ in range(self._users):
             self._loop.call_later(wait, self._call_again)
 
-    def _call_again(self) -> None:
+    def _call_again(self, *, in_turn: bool = False) -> None:
         if not self._sending:
             return
-        index = self._next_call(perf_counter())
+        now = perf_counter()
+        if self._gap and not in_turn and self._has_to_wait(now):
+            return
+        index = self._next_call(now)
         if index >= 0:
             self.in_flight += 1
             self._engine.send(index)
         elif self.in_flight == 0:
             self._over.set()
+
+    def _has_to_wait(self, now: float) -> bool:
+        """Whether this user's turn comes later; then it calls again by itself."""
+        slot = max(now, self._next_slot)
+        self._next_slot = slot + self._gap
+        if slot > now:
+            self._loop.call_later(slot - now, partial(self._call_again, in_turn=True))
+        return slot > now
 
     def _next_call(self, now: float) -> int:
         """A new call that starts ``now``, or -1 where it is time to stop."""
@@ -277,12 +293,16 @@ class ClosedLoop(Loop):
         book = self.book
         book.finished[index] = now
         book.outcome[index] = verdict[0]
-        following = self._next_call(now) if verdict is GOOD else self._after(verdict, now)
+        following = self._following(now) if verdict is GOOD else self._after(verdict, now)
         if following < 0:
             self.in_flight -= 1
             if not self._sending and self.in_flight == 0:
                 self._over.set()
         return following
+
+    def _following(self, now: float) -> int:
+        """The user's next call, or -1 where there is none now."""
+        return -1 if self._gap and self._has_to_wait(now) else self._next_call(now)
 
     def _after(self, verdict: Verdict, now: float) -> int:
         """What a user does who was not served."""
@@ -290,7 +310,7 @@ class ClosedLoop(Loop):
         lost = verdict.outcome in (Outcome.CONNECTION, Outcome.DROPPED)
         pause = _PAUSE_WITHOUT_SERVER if lost else min(verdict.retry_after, _LONGEST_PAUSE)
         if pause <= 0:
-            return self._next_call(now)
+            return self._following(now)
         self._loop.call_later(pause, self._call_again)
         return -1
 

@@ -60,6 +60,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         min_rps: successes a second that are asked for; None for no limit.
         max_calls: in all.
         max_connections: at once.
+        max_rate: calls a second of all callers together.
     """
 
     mode: Mode
@@ -75,6 +76,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     min_rps: float | None
     max_calls: int
     max_connections: int
+    max_rate: float
 
     def at(self, target: Target) -> "Plan":
         """The same for ``target``."""

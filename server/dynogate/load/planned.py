@@ -36,6 +36,8 @@ from dynogate.load.thresholds import Threshold
 
 _STEPS = 10
 """Of a ramp-up of callers, at most."""
+_HELD_BACK = 0.9
+"""Share of the highest rate above which callers may have wanted more."""
 _SOCKETS = 8
 """Of an open loop over WebSocket, at most: many calls share one."""
 _WIDTH = 120
@@ -63,6 +65,7 @@ async def carry_out(
         max_in_flight=plan.max_connections,
         connections=min(_SOCKETS, plan.max_connections),
         max_calls=plan.max_calls,
+        max_rate=plan.max_rate,
     )
     harness = Harness(plan.target, plan.calls, options, report)
     if ready is not None:
@@ -73,6 +76,8 @@ async def carry_out(
         part = await _MODES[plan.mode](harness, plan)
     made = report_of([part], harness, plan.options, started)
     warnings = [_without(plan.secrets, warning) for warning in made.warnings]
+    if plan.users is not None and (made.throughput or 0.0) > _HELD_BACK * plan.max_rate:
+        warnings.append(f"held back: callers may make {plan.max_rate:g} calls a second together")
     if harness.spent:
         warnings.append(f"ended early: the {plan.max_calls:,} calls of a test are used up")
     return made.model_copy(update={"warnings": tuple(warnings)})
@@ -161,10 +166,11 @@ def _without(secrets: tuple[str, ...], text: str) -> str:
 
 
 def _plain_text(report: Report) -> str:
-    """The report for a reader without a terminal."""
+    """The report for a reader without a terminal; what a server wrote does not steer one."""
     written = io.StringIO()
     Console(file=written, width=_WIDTH, color_system=None).print(report_text(report))
-    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+    lines = (line.rstrip() for line in written.getvalue().split("\n"))
+    return "\n".join("".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines)
 
 
 def _leave(name: str, thing: msgspec.Struct) -> None:
@@ -207,6 +213,8 @@ async def _run(plan: Plan) -> None:
         _leave(PROBLEM, Problem("unreachable", _without(plan.secrets, error.message)))
     except ConfigurationError as error:
         _leave(PROBLEM, Problem("invalid", _without(plan.secrets, error.message)))
+    except RuntimeError as error:  # a generator died
+        _leave(PROBLEM, Problem("interrupted", str(error)))
     except Interrupted:
         _leave(PROBLEM, Problem("interrupted", "it was stopped before anything was measured"))
     else:

@@ -97,7 +97,9 @@ def _spec(plan: Plan, work: Path, limits: Limits) -> ChildSpec:
             **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         },
         stdin=msgspec.json.encode(plan),
-        limits=replace(limits, timeout_sec=whole),
+        limits=replace(
+            limits, timeout_sec=whole, processes=limits.processes + (os.cpu_count() or 1)
+        ),
     )
 
 

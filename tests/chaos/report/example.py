@@ -31,7 +31,7 @@ def outcomes() -> list[Outcome]:
     cut = named(experiment(FAILS), "redis-down", "redis", "down", "killed & <gone>")
     cases = (
         (slow, evidence(slow=0.2)),
-        (cut, evidence(outcome=samples.Outcome.CONNECTION)),
+        (cut, replace(evidence(outcome=samples.Outcome.CONNECTION), log="{event: <gone>}")),
         (
             named(Experiment("e", document()), "stopped", "client link", "cut", "reset"),
             replace(evidence(), journal=None, taken={}, stopped="SIGINT", by_hand=True),

@@ -123,7 +123,9 @@ def test_the_page_needs_nothing_else() -> None:
 
 def test_what_an_experiment_says_is_no_markup() -> None:
     """Text stays text."""
-    assert "killed &amp; &lt;gone&gt;" in report_html(report())
+    html = report_html(report())
+    assert "killed &amp; &lt;gone&gt;" in html
+    assert "{event: &lt;gone&gt;}" in html
 
 
 def test_a_report_of_nothing_is_none() -> None:

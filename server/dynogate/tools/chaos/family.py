@@ -28,7 +28,7 @@ _alone = threading.Lock()
 """Two experiments at once would measure each other."""
 
 
-@toolset.tool(scope="tools:read", annotations=_READ)
+@toolset.tool(scope="tools:read", annotations=_READ, long_running=True)  # asks a child process
 async def list_chaos_experiments(ctx: ToolContext) -> Experiments:
     """List the chaos experiments that run_chaos_experiment can run.
 

@@ -201,6 +201,7 @@ async def run_load_test(
         min_rps=min_rate,
         max_calls=runner.bounds.max_calls,
         max_connections=runner.bounds.max_connections,
+        max_rate=runner.bounds.max_rate,
     )
     try:
         check(plan, runner.bounds)
