@@ -3,12 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import make_url
 
 from dynogate.app import build_app
+from dynogate.dependencies import Dependencies
+from dynogate.errors import UpstreamFailed
 from dynogate.settings import load_settings
+from dynogate.telemetry.metrics import Metrics
 from tests.link import Link
 from tests.live import Live, in_process, until
+from tests.ports import free_port
 from tests.postgres import PostgresCluster
 from tests.redis import RedisServer
 
@@ -81,6 +86,21 @@ def test_a_silent_postgres_keeps_nobody_else_waiting(
             until(lambda: live.post(PROFILES).status_code == 200, "the store to be used", 10)
     finally:
         link.close()
+
+
+async def test_what_tools_ask_is_asked_by_its_settings(tmp_path: Path) -> None:
+    """One server for each name, with a breaker that readiness and metrics know."""
+    metrics = Metrics()
+    settings = load_settings(data_dir=tmp_path, upstream_failures=2, upstream_retries=1)
+    dependencies = Dependencies(settings, metrics)
+    upstream = dependencies.upstream("demo", f"http://127.0.0.1:{free_port()}")
+    assert dependencies.upstream("demo", "") is upstream
+    with pytest.raises(UpstreamFailed):
+        await upstream.get("/")
+    assert (await dependencies.look()).startswith("demo: open, asked again in 30.0 s")
+    metrics.refresh()
+    assert metrics.figures()["dynogate_circuits_open"] == 1
+    await dependencies.close()
 
 
 def code_of(answer: Any) -> int:

@@ -125,6 +125,7 @@ def build_app(settings: Settings) -> Starlette:
         registry=load_registry(settings.toolsets),
         services=Services(
             storage,
+            dependencies,
             ScaleneProfiler(
                 limits=limits,
                 sandbox=sandboxed,
@@ -224,6 +225,7 @@ def build_app(settings: Settings) -> Starlette:
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await gateway.tasks.close()
             await guards.close()
+            await dependencies.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()
             if gateway.traces is not None:
