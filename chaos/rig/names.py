@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 Answer = Literal["good", "silent", "missing", "failing"]
 """127.0.0.1; nothing at all; NXDOMAIN; SERVFAIL."""
@@ -35,8 +35,8 @@ class NameServer(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See ``asyncio.DatagramProtocol``."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # The event loop's own class is none of asyncio's.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         """Answer one query; what is none gets nothing."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 
 from starlette.applications import Starlette
@@ -63,6 +64,9 @@ from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
 
+# Threads wait for the store, most of the time. asyncio's own number goes by the CPUs (6 where there
+# are 2): calls that wait for a thread of those that wait for a silent store would wait for both.
+_THREADS = 64
 _LAST_WORDS_SEC = 5.0  # for the answer that a body took too long
 
 
@@ -201,6 +205,9 @@ def build_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(_THREADS, thread_name_prefix="wait")
+        )
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
