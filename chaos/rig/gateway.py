@@ -9,6 +9,7 @@ import httpx2
 
 from chaos.rig.ports import free_port
 from chaos.rig.processes import Process
+from chaos.rig.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, where ``chaos`` can be imported from."""
@@ -22,6 +23,10 @@ class Gateway:
         environment: settings as DYNOGATE_* and what else it shall find.
         command: what to run in place of ``dynogate serve`` (a gateway broken on purpose, say).
         resolver: address of the name server that it, and nobody else, shall have.
+        volume_mb: size of a disk of its own for its data; None for a plain folder.
+
+    Attributes:
+        volume: that disk.
     """
 
     def __init__(
@@ -30,6 +35,8 @@ class Gateway:
         environment: Mapping[str, str],
         command: tuple[str, ...] = (),
         resolver: str | None = None,
+        *,
+        volume_mb: int | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -37,11 +44,14 @@ class Gateway:
         self.data.mkdir(exist_ok=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("DYNOGATE_")}
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        serve = (
+        self.volume = None if volume_mb is None else Volume(self.data, volume_mb)
+        serve: Sequence[str] = (
             *(command or (sys.executable, "-m", "dynogate", "serve")),
             "--port",
             str(self.port),
         )
+        if self.volume is not None:
+            serve = self.volume.around(serve)
         self.process = Process(
             "gateway",
             serve if resolver is None else with_resolver(resolver, folder, serve),

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from chaos.rig.clock import Clock
 from chaos.rig.gateway import ROOT, Gateway
 from chaos.rig.issuer import AUDIENCE, ISSUER, Issuer
 from chaos.rig.ports import free_address, free_port
@@ -47,12 +48,15 @@ class Rig:
         needs: the services that the gateway shall use.
         settings: the gateway's, by the names of DYNOGATE_* in lower case, without the prefix.
         command: what to run in place of ``dynogate serve``.
+        volume_mb: size of a disk of its own for the gateway's data; None for a plain folder.
+        clock: whether the gateway's wall clock can be set.
 
     Attributes:
         folder: the scratch directory.
         toxiproxy: with its links.
         gateway: the gateway.
         redis: None where not needed, like the rest.
+        clock: the gateway's, where it can be set.
         resolver: address of the name server that the gateway has in place of the machine's: with
             ``names`` it knows its services by names that end in ``.chaos.test``.
         notes: what activities of one experiment keep for each other.
@@ -66,15 +70,21 @@ class Rig:
         needs: Iterable[Service] = (),
         settings: Mapping[str, object] | None = None,
         command: tuple[str, ...] = (),
+        *,
+        volume_mb: int | None = None,
+        clock: bool = False,
     ) -> None:
         self._needs = frozenset(needs)
         self._settings = dict(settings or {})
         self._command = command
+        self._volume_mb = volume_mb
+        self._has_clock = clock
         self._stack = contextlib.ExitStack()
         self.redis: RedisServer | None = None
         self.postgres: PostgresCluster | None = None
         self.upstream: Process | None = None
         self.issuer: Issuer | None = None
+        self.clock: Clock | None = None
         self.resolver: str | None = None
         self.notes: dict[str, Any] = {}
 
@@ -92,8 +102,15 @@ class Rig:
             self.toxiproxy.start()
             environment = self._start_services(stack)
             given = {f"DYNOGATE_{name.upper()}": str(v) for name, v in self._settings.items()}
+            if self._has_clock:
+                self.clock = Clock(self.folder)
+                environment |= self.clock.environment
             self.gateway = Gateway(
-                self.folder, {**environment, **given}, self._command, self.resolver
+                self.folder,
+                {**environment, **given},
+                self._command,
+                self.resolver,
+                volume_mb=self._volume_mb,
             )
             stack.callback(self.gateway.process.stop)
             self.toxiproxy.link("client", self.gateway.port)

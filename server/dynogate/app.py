@@ -67,7 +67,6 @@ log = get_logger(__name__)
 # Threads wait for the store, most of the time. asyncio's own number goes by the CPUs (6 where there
 # are 2): calls that wait for a thread of those that wait for a silent store would wait for both.
 _THREADS = 64
-_LAST_WORDS_SEC = 5.0  # for the answer that a body took too long
 
 
 def create_app() -> Starlette:
@@ -196,7 +195,7 @@ def build_app(settings: Settings) -> Starlette:
     connections = Connections(
         highest=settings.max_connections,
         head_sec=settings.head_timeout_sec,
-        body_sec=settings.body_timeout_sec + _LAST_WORDS_SEC,
+        body_sec=settings.body_timeout_sec,
         read_sec=settings.read_timeout_sec,
         max_head_bytes=settings.max_head_bytes,
         max_body_bytes=settings.max_body_bytes,
