@@ -51,6 +51,11 @@ CONTROLS = (
         experiment="upstream-flapping",
         breaks="no order came twice",
     ),
+    Control(
+        name="loses-jobs",
+        experiment="gateway-killed",
+        breaks="every task has finished, or failed with a reason",
+    ),
 )
 
 

@@ -59,7 +59,7 @@ def test_settings_of_the_experiment_stay() -> None:
 def test_an_unknown_control_is_refused() -> None:
     """With those there are."""
     assert choose([]) == CONTROLS
-    with pytest.raises(ConfigurationError, match="'nope'; there are leaks-fds"):
+    with pytest.raises(ConfigurationError, match="'nope'; there are no-timeout"):
         choose(["nope"])
 
 
