@@ -18,6 +18,7 @@ from tests.chaos.made import experiment
 def test_each_control_has_its_experiment_and_bar(control: Control) -> None:
     """The defect comes in beside the toolsets that the experiment has anyway."""
     healthy = read_experiment(FOLDER / f"{control.experiment}.yaml")
+    assert healthy.spec.quick, "that it is green without the defect is to be seen in every run"
     broken = plant(control, healthy)
     toolsets = str(broken.spec.gateway.settings["toolsets"]).split(",")
     assert toolsets[0] == "chaos.toolset:toolset"
