@@ -1,6 +1,7 @@
 """Calls of the gateway from the experiment itself: what error they get, how soon, how many pass."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -190,7 +191,8 @@ async def _make_calls(
     body = {"jsonrpc": "2.0", "id": 1, "method": tool, "params": {}}
     limits = httpx2.Limits(max_connections=None)
     async with httpx2.AsyncClient(timeout=_PATIENCE_SEC, limits=limits) as client:
-        await client.get(f"{gateway_url}/health")  # what a first request imports is not timed
+        with contextlib.suppress(httpx2.TransportError):
+            await client.get(f"{gateway_url}/health")  # what a first request imports is not timed
 
         async def call(number: int) -> Reply:
             await asyncio.sleep(number * every)
