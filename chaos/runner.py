@@ -147,7 +147,7 @@ def _run_kit(
 class _Listener(RunEventHandler):  # type: ignore[misc]  # the kit is untyped
     """Starts the load with the method, and hears what happens."""
 
-    def __init__(self, load: LoadBeside, stop: "Stop", tell: Tell) -> None:
+    def __init__(self, load: LoadBeside, stop: Stop, tell: Tell) -> None:
         self._load = load
         self._stop = stop
         self._tell = tell
