@@ -222,7 +222,7 @@ def _made_of(limit: float | Limit, name: str) -> str:
 
 def _say(name: str, value: float) -> str:
     value = float(value)
-    if name in {"p50", "p95", "p99", "max", "longer", "seconds"}:
+    if name in {"p50", "p95", "p99", "max", "slowest", "longer", "seconds"}:
         return units.seconds(value)
     if name.endswith("_rate"):
         return units.percent(value)

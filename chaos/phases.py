@@ -1,5 +1,6 @@
 """The load of an experiment cut into what was before, during and after the fault."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -82,9 +83,17 @@ def figure(samples: Samples, name: str) -> float:
         return float(samples.count(_OUTCOMES[name]))
     figures = {
         "calls": float(len(samples)),
+        "slowest": _slowest(samples),
         "failures": float(samples.count(*FAILURES)),
         "error_rate": samples.error_rate,
         "success_rate": samples.success_rate,
         "goodput": samples.count(Outcome.OK) / samples.duration,
     }
     return figures[name]
+
+
+def _slowest(samples: Samples) -> float:
+    """The longest time until any answer, good or bad; NaN where there was none."""
+    times = samples.response_time
+    answered = times[~np.isnan(times)]
+    return float(answered.max()) if answered.size else math.nan

@@ -108,7 +108,13 @@ def _evidence(experiment: Experiment, tell: Tell, command: tuple[str, ...]) -> E
         with stop:
             tell("starting the rig")
             with (
-                Rig(spec.needs, spec.gateway.settings, command) as rig,
+                Rig(
+                    spec.needs,
+                    spec.gateway.settings,
+                    command,
+                    volume_mb=spec.gateway.volume_mb,
+                    clock=spec.gateway.clock,
+                ) as rig,
                 LoadBeside(spec.load, rig) as load,
             ):
                 found.journal = _run_kit(experiment, rig, load, stop, tell)

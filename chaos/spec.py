@@ -26,9 +26,9 @@ Fault = Literal[
 ]
 Phase = Literal["base", "fault", "after", "all"]
 Figure = Literal[
-    "p50", "p95", "p99", "max", "calls", "ok", "failures", "error_rate", "success_rate", "goodput",
-    "rate_limited", "shed", "tool_error", "rpc_error", "bad_reply", "timeout", "connection",
-    "dropped",
+    "p50", "p95", "p99", "max", "slowest", "calls", "ok", "failures", "error_rate", "success_rate",
+    "goodput", "rate_limited", "shed", "tool_error", "rpc_error", "bad_reply", "timeout",
+    "connection", "dropped",
 ]  # fmt: skip
 
 
@@ -42,6 +42,10 @@ class Gateway(_Strict):
     settings: dict[str, str | int | float | bool] = Field(
         default={}, description="By the names of DYNOGATE_*, in lower case, without the prefix."
     )
+    volume_mb: int | None = Field(
+        default=None, ge=4, le=256, description="Size of a disk of its own for its data."
+    )
+    clock: bool = Field(default=False, description="Whether its wall clock can be set.")
 
 
 class Stream(_Strict):

@@ -1,14 +1,16 @@
 """The tools that experiments call, loaded into the rig's gateway through DYNOGATE_TOOLSETS."""
 
 import asyncio
+import functools
 import json
 import os
+import uuid
 from typing import Annotated, Any
 
-import httpx2
 from pydantic import BaseModel, Field
 
-from dynogate.errors import UpstreamFailed
+from dynogate.resilience.http import Upstream
+from dynogate.resilience.policy import Policy
 from dynogate.tools.context import ToolContext
 from dynogate.tools.registry import Annotations, Toolset
 
@@ -16,7 +18,9 @@ toolset = Toolset("chaos")
 READ = Annotations(read_only=True, idempotent=True)
 
 UPSTREAM = "CHAOS_UPSTREAM_URL"
-"""Environment variable: where the service is that ``fetch`` asks."""
+"""Environment variable: where the service is that tools ask."""
+GUARDED = Policy(timeout_sec=1.0, retries=3, failures=5, recovery_sec=2.0)
+STUBBORN = Policy(timeout_sec=5.0, retries=3, failures=1_000_000, recovery_sec=1.0)
 
 
 class Said(BaseModel):
@@ -62,10 +66,28 @@ async def nap(
 
 @toolset.tool(scope="tools:read", annotations=READ)
 async def fetch(ctx: ToolContext) -> Fetched:
-    """Ask the upstream for its value."""
-    try:
-        async with httpx2.AsyncClient(timeout=2.0) as client:
-            answer = await client.get(f"{os.environ[UPSTREAM]}/value")
-        return Fetched(answer=answer.raise_for_status().json())
-    except httpx2.HTTPError as error:
-        raise UpstreamFailed(f"the upstream failed: {type(error).__name__}") from error
+    """Read the upstream's value: within a second, and not while it is down."""
+    return await _value(GUARDED)
+
+
+@toolset.tool(scope="tools:read", annotations=READ)
+async def fetch_again(ctx: ToolContext) -> Fetched:
+    """Read the upstream's value in four attempts; its circuit never opens."""
+    return await _value(STUBBORN)
+
+
+@toolset.tool(scope="tools:execute", annotations=Annotations(read_only=False))
+async def order(ctx: ToolContext) -> Fetched:
+    """Place an order, which done twice is not as good as done once."""
+    reply = await _upstream(STUBBORN).request("POST", f"/orders/{uuid.uuid4().hex}")
+    return Fetched(answer=reply.json())
+
+
+async def _value(policy: Policy) -> Fetched:
+    reply = await _upstream(policy).get("/value")
+    return Fetched(answer=reply.json())
+
+
+@functools.cache
+def _upstream(policy: Policy) -> Upstream:
+    return Upstream("upstream", os.environ[UPSTREAM], policy)

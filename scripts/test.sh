@@ -27,6 +27,8 @@ step "Lint"
 scripts/lint
 step "Test, with branch coverage"
 scripts/coverage
+step "Chaos: the quick experiments"
+scripts/chaos --quick
 step "Count the instructions of the hot paths"
 .venv/bin/python -m benchmarks.regression --stored || {
     status=$?

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.regression.counting import require_valgrind
 from benchmarks.regression.trees import ROOT
 
 FILE = Path("benchmarks/regression/baseline.json")
@@ -41,7 +42,12 @@ class Baseline:
 
 
 def this_machine() -> Machine:
-    """The one at hand; the interpreter goes by its file, since builds differ."""
+    """The one at hand; the interpreter goes by its file, since builds differ.
+
+    Raises:
+        NotMeasured: there is no Valgrind.
+    """
+    require_valgrind()
     valgrind = subprocess.run(["valgrind", "--version"], capture_output=True, text=True)
     return Machine(
         python=f"{platform.python_implementation()} {platform.python_version()}",

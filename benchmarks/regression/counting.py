@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.regression.trees import ROOT, NotMeasured, Tree
 
 WORKER = "benchmarks.regression.worker"
-_LIMIT_SEC = 300.0
+_LIMIT_SEC = 600.0
 _NAME = re.compile(r"^desc: Trigger: Client Request: (\S+)$", re.MULTILINE)
 _TOTAL = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
 
@@ -41,10 +41,9 @@ def count(trees: Sequence[Tree], names: Sequence[str]) -> list[Counted]:
     """Count the paths of each of ``trees``, all trees at once.
 
     Raises:
-        NotMeasured: there is no Valgrind, or it failed.
+        NotMeasured: there is no Valgrind, or it failed or took too long.
     """
-    if shutil.which("valgrind") is None:
-        raise NotMeasured("valgrind is not installed: scripts/install-system")
+    require_valgrind()
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda tree: _count(tree, names), trees))
 
@@ -57,19 +56,32 @@ def _count(tree: Tree, names: Sequence[str]) -> Counted:
             f"--callgrind-out-file={folder}/out",
             *(sys.executable, "-m", WORKER, "count", *names),
         ]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=tree.environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT_SEC,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=tree.environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_LIMIT_SEC,
+            )
+        except subprocess.TimeoutExpired:
+            raise NotMeasured(f"{tree.name} was not counted in {_LIMIT_SEC:g} s") from None
         if done.returncode:
             raise NotMeasured(f"{tree.name} could not be counted:\n{done.stderr[-2000:]}")
         missing = introduced(tree, done.stdout.partition("\n")[0])
         return Counted(_least(Path(folder)), missing)
+
+
+def require_valgrind() -> None:
+    """See that there is one.
+
+    Raises:
+        NotMeasured: there is none.
+    """
+    if shutil.which("valgrind") is None:
+        raise NotMeasured("valgrind is not installed: scripts/install-system")
 
 
 def introduced(tree: Tree, line: str) -> Mapping[str, str]:

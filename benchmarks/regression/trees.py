@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[2]
 _MAINLINES = ("main", "origin/main")
 PACKAGE = "server/dynogate"
-_KEPT = ("PATH", "HOME", "TMPDIR")
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR")
 
 
 class NotMeasured(RuntimeError):

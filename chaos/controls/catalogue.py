@@ -34,7 +34,27 @@ CONTROLS = (
     Control(
         name="no-timeout",
         experiment="upstream-black-hole",
-        breaks="",
+        breaks="every call is answered within its timeout of 1 s and a tenth",
+    ),
+    Control(
+        name="no-limiter",
+        experiment="redis-outage-open",
+        breaks="without it the limit holds by this machine's own counts",
+    ),
+    Control(
+        name="leaks-fds",
+        experiment="client-cut-body",
+        breaks="open files, tasks, connections and calls are back to where they were",
+    ),
+    Control(
+        name="retries-everything",
+        experiment="upstream-flapping",
+        breaks="no order came twice",
+    ),
+    Control(
+        name="loses-jobs",
+        experiment="gateway-killed",
+        breaks="every task has finished, or failed with a reason",
     ),
 )
 

@@ -52,17 +52,20 @@ def controls(names: Sequence[str], *, broken_only: bool, json_file: Path | None)
     there = {each.name: each for each in all_experiments()}
     pairs = [(control, _experiment(control, there)) for control in choose(names)]
     plants = [plant(*pair) for pair in pairs]  # all that is misspelt is found before any is run
-    healthy: dict[str, Outcome] = {}
     results = []
     console = Console(stderr=True)
-    for (control, experiment), broken in zip(pairs, plants, strict=True):
-        if not broken_only and experiment.name not in healthy:
-            healthy[experiment.name] = run(experiment)
-        results.append(_result(control, run(broken), healthy.get(experiment.name)))
+    for (control, experiment), planted in zip(pairs, plants, strict=True):
+        healthy = None if broken_only else run(experiment)
+        if healthy is not None and healthy.evidence.by_hand:
+            break
+        broken = run(planted)
+        results.append(_result(control, broken, healthy))
         _show(console, results[-1])
+        if broken.evidence.by_hand:
+            break
     if json_file is not None:
         json_file.write_text(json.dumps([asdict(each) for each in results], indent=1) + "\n")
-    return 0 if all(each.caught for each in results) else 1
+    return 0 if len(results) == len(pairs) and all(each.caught for each in results) else 1
 
 
 def _experiment(control: Control, there: dict[str, Experiment]) -> Experiment:

@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx2
 
 from chaos.rig.ports import free_port
 from chaos.rig.processes import Process
+from chaos.rig.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, where ``chaos`` can be imported from."""
@@ -21,10 +22,21 @@ class Gateway:
         folder: where its log goes; its data lie in ``data`` below it.
         environment: settings as DYNOGATE_* and what else it shall find.
         command: what to run in place of ``dynogate serve`` (a gateway broken on purpose, say).
+        resolver: address of the name server that it, and nobody else, shall have.
+        volume_mb: size of a disk of its own for its data; None for a plain folder.
+
+    Attributes:
+        volume: that disk.
     """
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], command: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        command: tuple[str, ...] = (),
+        resolver: str | None = None,
+        *,
+        volume_mb: int | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -32,9 +44,17 @@ class Gateway:
         self.data.mkdir(exist_ok=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("DYNOGATE_")}
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        self.volume = None if volume_mb is None else Volume(self.data, volume_mb)
+        serve: Sequence[str] = (
+            *(command or (sys.executable, "-m", "dynogate", "serve")),
+            "--port",
+            str(self.port),
+        )
+        if self.volume is not None:
+            serve = self.volume.around(serve)
         self.process = Process(
             "gateway",
-            [*(command or (sys.executable, "-m", "dynogate", "serve")), "--port", str(self.port)],
+            serve if resolver is None else with_resolver(resolver, folder, serve),
             folder,
             {
                 **inherited,
@@ -57,3 +77,19 @@ class Gateway:
             return httpx2.get(f"{self.url}/health/ready", timeout=2).status_code == 200
         except httpx2.TransportError:
             return False
+
+
+def with_resolver(address: str, folder: Path, command: Sequence[str]) -> list[str]:
+    """``command`` with another name server: a mount namespace has a resolv.conf of its own.
+
+    The C library asks as it always does, and waits for a silent server for 2 times 5 seconds, its
+    own default (resolv.conf(5)).
+    """
+    file = folder / "resolv.conf"
+    file.write_text(f"nameserver {address}\n")
+    become = () if os.geteuid() == 0 else ("--map-root-user",)
+    mount = 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && shift && exec "$@"'
+    return [
+        *("unshare", "--mount", "--propagation", "private", *become),
+        *("sh", "-c", mount, "sh", str(file), *command),
+    ]

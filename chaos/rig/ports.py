@@ -17,3 +17,8 @@ def free_port() -> int:
                 return port
         except OSError:
             continue
+
+
+def free_address() -> str:
+    """An address of loopback that, most likely, nothing uses: Linux has all of 127.0.0.0/8."""
+    return ".".join(map(str, (127, *(random.randrange(1, 255) for _ in range(3)))))  # noqa: S311

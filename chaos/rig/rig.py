@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from chaos.rig.clock import Clock
 from chaos.rig.gateway import ROOT, Gateway
 from chaos.rig.issuer import AUDIENCE, ISSUER, Issuer
-from chaos.rig.ports import free_port
+from chaos.rig.ports import free_address, free_port
 from chaos.rig.postgres import PostgresCluster
 from chaos.rig.processes import Process
 from chaos.rig.redis import RedisServer
@@ -20,7 +21,7 @@ from chaos.rig.toxiproxy import Toxiproxy
 from chaos.toolset import UPSTREAM
 from dynogate.errors import RigFailed
 
-Service = Literal["redis", "postgres", "upstream", "issuer"]
+Service = Literal["redis", "postgres", "upstream", "issuer", "names"]
 
 _running: list["Rig"] = []
 
@@ -47,12 +48,17 @@ class Rig:
         needs: the services that the gateway shall use.
         settings: the gateway's, by the names of DYNOGATE_* in lower case, without the prefix.
         command: what to run in place of ``dynogate serve``.
+        volume_mb: size of a disk of its own for the gateway's data; None for a plain folder.
+        clock: whether the gateway's wall clock can be set.
 
     Attributes:
         folder: the scratch directory.
         toxiproxy: with its links.
         gateway: the gateway.
         redis: None where not needed, like the rest.
+        clock: the gateway's, where it can be set.
+        resolver: address of the name server that the gateway has in place of the machine's: with
+            ``names`` it knows its services by names that end in ``.chaos.test``.
         notes: what activities of one experiment keep for each other.
     """
 
@@ -64,15 +70,22 @@ class Rig:
         needs: Iterable[Service] = (),
         settings: Mapping[str, object] | None = None,
         command: tuple[str, ...] = (),
+        *,
+        volume_mb: int | None = None,
+        clock: bool = False,
     ) -> None:
         self._needs = frozenset(needs)
         self._settings = dict(settings or {})
         self._command = command
+        self._volume_mb = volume_mb
+        self._has_clock = clock
         self._stack = contextlib.ExitStack()
         self.redis: RedisServer | None = None
         self.postgres: PostgresCluster | None = None
         self.upstream: Process | None = None
         self.issuer: Issuer | None = None
+        self.clock: Clock | None = None
+        self.resolver: str | None = None
         self.notes: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -89,7 +102,16 @@ class Rig:
             self.toxiproxy.start()
             environment = self._start_services(stack)
             given = {f"DYNOGATE_{name.upper()}": str(v) for name, v in self._settings.items()}
-            self.gateway = Gateway(self.folder, {**environment, **given}, self._command)
+            if self._has_clock:
+                self.clock = Clock(self.folder)
+                environment |= self.clock.environment
+            self.gateway = Gateway(
+                self.folder,
+                {**environment, **given},
+                self._command,
+                self.resolver,
+                volume_mb=self._volume_mb,
+            )
             stack.callback(self.gateway.process.stop)
             self.toxiproxy.link("client", self.gateway.port)
             self.gateway.start()
@@ -114,7 +136,7 @@ class Rig:
             ("postgres", self._start_postgres),
             ("issuer", self._start_issuer),
         )
-        if self._needs & {"upstream", "issuer"}:
+        if self._needs & {"upstream", "issuer", "names"}:
             environment |= self._start_upstream(stack)
         for service, start in starters:
             if service in self._needs:
@@ -128,7 +150,7 @@ class Rig:
         link = self.toxiproxy.link("redis", self.redis.port)
         return {
             "DYNOGATE_RATE_LIMIT": "100000/second",
-            "DYNOGATE_RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{link.port}/0",
+            "DYNOGATE_RATE_LIMIT_STORAGE": f"redis://{self._host('redis')}:{link.port}/0",
         }
 
     def _start_postgres(self, stack: contextlib.ExitStack) -> dict[str, str]:
@@ -137,16 +159,20 @@ class Rig:
         stack.callback(self.postgres.stop)
         self.postgres.start()
         link = self.toxiproxy.link("postgres", self.postgres.port)
-        return {"DYNOGATE_DATABASE_URL": self.postgres.url("postgres", link.port)}
+        url = self.postgres.url("postgres", link.port)
+        return {"DYNOGATE_DATABASE_URL": url.replace("127.0.0.1", self._host("postgres"))}
 
     def _start_upstream(self, stack: contextlib.ExitStack) -> dict[str, str]:
-        self._keys = Issuer()
         keys = self.folder / "keys.json"
-        keys.write_text(self._keys.key_set())
+        self._keys = Issuer(keys)
         port = free_port()
+        command = [sys.executable, "-m", "chaos.rig.upstream", str(port), str(keys)]
+        if "names" in self._needs:
+            self.resolver = free_address()
+            command.append(self.resolver)
         self.upstream = Process(
             "upstream",
-            [sys.executable, "-m", "chaos.rig.upstream", str(port), str(keys)],
+            command,
             self.folder,
             {**os.environ, "PYTHONPATH": str(ROOT)},
         )
@@ -154,7 +180,7 @@ class Rig:
         link = self.toxiproxy.link("upstream", port)
         self.toxiproxy.link("issuer", port)
         self.upstream.start(lambda: _listens(port))
-        return {UPSTREAM: f"http://127.0.0.1:{link.port}"}
+        return {UPSTREAM: f"http://{self._host('upstream')}:{link.port}"}
 
     def _start_issuer(self, stack: contextlib.ExitStack) -> dict[str, str]:
         self.issuer = self._keys
@@ -163,6 +189,10 @@ class Rig:
             "DYNOGATE_JWT_AUDIENCE": AUDIENCE,
             "DYNOGATE_JWT_JWKS_URL": f"http://127.0.0.1:{self.port('issuer')}/keys",
         }
+
+    def _host(self, link: str) -> str:
+        """How the gateway calls what is behind a link: by a name where names are needed."""
+        return f"{link}.chaos.test" if self.resolver else "127.0.0.1"
 
     def port(self, link: str) -> int:
         """Where a link listens."""
@@ -174,10 +204,12 @@ class Rig:
 
     def configuration(self) -> dict[str, str]:
         """What ``${...}`` in an experiment stands for."""
+        upstream = self.toxiproxy.links.get("upstream")
         return {
             "gateway_url": self.gateway.url,
             "client_url": self.url("client"),
             "toxiproxy_url": self.toxiproxy.url,
+            "upstream_url": f"http://127.0.0.1:{upstream.upstream}" if upstream else "",
             "scratch": str(self.folder),
         }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 
 from starlette.applications import Starlette
@@ -63,7 +64,9 @@ from dynogate.wire import jsonrpc
 
 log = get_logger(__name__)
 
-_LAST_WORDS_SEC = 5.0  # for the answer that a body took too long
+# Threads wait for the store, most of the time. asyncio's own number goes by the CPUs (6 where there
+# are 2): calls that wait for a thread of those that wait for a silent store would wait for both.
+_THREADS = 64
 
 
 def create_app() -> Starlette:
@@ -125,6 +128,7 @@ def build_app(settings: Settings) -> Starlette:
         registry=load_registry(settings.toolsets),
         services=Services(
             storage,
+            dependencies,
             ScaleneProfiler(
                 limits=limits,
                 sandbox=sandboxed,
@@ -191,7 +195,7 @@ def build_app(settings: Settings) -> Starlette:
     connections = Connections(
         highest=settings.max_connections,
         head_sec=settings.head_timeout_sec,
-        body_sec=settings.body_timeout_sec + _LAST_WORDS_SEC,
+        body_sec=settings.body_timeout_sec,
         read_sec=settings.read_timeout_sec,
         max_head_bytes=settings.max_head_bytes,
         max_body_bytes=settings.max_body_bytes,
@@ -200,6 +204,9 @@ def build_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(_THREADS, thread_name_prefix="wait")
+        )
         log.info(
             "gateway ready",
             tools=len(gateway.registry),
@@ -224,6 +231,7 @@ def build_app(settings: Settings) -> Starlette:
             await gateway.jobs.drain(settings.shutdown_grace_sec)
             await gateway.tasks.close()
             await guards.close()
+            await dependencies.close()
             await asyncio.to_thread(database.close)
             gateway.audit.close()
             if gateway.traces is not None:

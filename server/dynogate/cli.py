@@ -21,7 +21,7 @@ from rich.table import Table
 from dynogate import __version__
 from dynogate.cli_keys import keys
 from dynogate.client import DEFAULT_URL, CallResult, GatewayClient, ToolInfo, parse_arguments
-from dynogate.errors import ConfigurationError, DynogateError, GatewayUnreachable
+from dynogate.errors import ChaosUnavailable, ConfigurationError, DynogateError, GatewayUnreachable
 
 if TYPE_CHECKING:
     from dynogate.profiling.models import ProfileResult
@@ -273,14 +273,14 @@ def chaos(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None
     tokens
         What `python -m chaos` takes.
     """
-    checkout = Path(__file__).resolve().parents[2]
-    if not (checkout / "chaos" / "command.py").exists():
-        raise ConfigurationError(
-            "the chaos experiments are not installed with Dynogate: they are in the directory "
-            "chaos/ of its source; run `scripts/install` and `python -m chaos` there"
-        )
-    if str(checkout) not in sys.path:
-        sys.path.insert(0, str(checkout))
+    from dynogate.tools.chaos.checkout import checkout
+
+    try:
+        root = str(checkout())
+    except ChaosUnavailable as error:
+        raise ConfigurationError(error.message) from None
+    if root not in sys.path:
+        sys.path.insert(0, root)
     try:
         main = importlib.import_module("chaos.command").main
     except ModuleNotFoundError as error:

@@ -6,11 +6,13 @@ name                  what it is                                     settings
 ``store``             PostgreSQL, where the store is one             ``DYNOGATE_STORE_*``
 ``rate_limits``       Redis, where several machines share limits     ``DYNOGATE_RATE_LIMIT_*``
 ``token_issuer``      whoever publishes the keys of access tokens    ``DYNOGATE_JWT_*``
+as a tool names it    a server that a tool asks over HTTP            ``DYNOGATE_UPSTREAM_*``
 ====================  =============================================  ==========================
 """
 
 from dynogate.resilience.breaker import CircuitBreaker
 from dynogate.resilience.circuit import State
+from dynogate.resilience.http import Upstream
 from dynogate.resilience.policy import Policy
 from dynogate.settings import Settings
 from dynogate.telemetry.metrics import Metrics
@@ -23,6 +25,7 @@ class Dependencies:
         store: how PostgreSQL is asked.
         rate_limits: how Redis is asked. Never again: what it counted once must not count twice.
         token_issuer: how the issuer of tokens is asked.
+        tools: how servers are asked that tools need.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -44,9 +47,33 @@ class Dependencies:
             failures=settings.jwt_failures,
             recovery_sec=settings.jwt_recovery_sec,
         )
+        self.tools = Policy(
+            timeout_sec=settings.upstream_timeout_sec,
+            retries=settings.upstream_retries,
+            failures=settings.upstream_failures,
+            recovery_sec=settings.upstream_recovery_sec,
+        )
+        self._upstreams: dict[str, Upstream] = {}
         self._breakers: list[CircuitBreaker] = []
         self._metrics = metrics
         metrics.follow(metrics.circuits_open, self._count_open)
+
+    def upstream(self, name: str, url: str) -> Upstream:
+        """The server that tools ask at ``url``: the same one whenever it is named.
+
+        Names come from code, never from clients: each has a breaker, and series of metrics.
+        """
+        found = self._upstreams.get(name)
+        if found is None:
+            found = Upstream(name, url, self.tools, on_change=self.changed)
+            self._upstreams[name] = found
+            self.watch(found.breaker)
+        return found
+
+    async def close(self) -> None:
+        """Close the connections to what tools ask."""
+        for upstream in self._upstreams.values():
+            await upstream.close()
 
     def watch(self, breaker: CircuitBreaker) -> None:
         """Tell of ``breaker`` in readiness and metrics."""

@@ -391,6 +391,7 @@ _SHORT_OF = {
     errno.EMFILE: "too many files and connections are open in this process (ulimit -n)",
     errno.ENFILE: "too many files are open on this machine",
     errno.ENOSPC: "a disk is full",
+    errno.EROFS: "a disk is read-only",
     errno.EDQUOT: "a quota of a disk is used up",
     errno.ENOMEM: "there is no memory left",
     errno.EAGAIN: "no more processes or threads can be started (ulimit -u)",

@@ -365,6 +365,26 @@ class Settings(BaseSettings):
     rate_limit_recovery_sec: float = Field(
         default=1.0, gt=0, description="For how long it is left alone before one call asks again."
     )
+    upstream_timeout_sec: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="Longest that a tool waits for another server, retries included.",
+    )
+    upstream_retries: int = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="How often a tool asks again within that time, where that does no harm.",
+    )
+    upstream_failures: int = Field(
+        default=5,
+        ge=1,
+        description="Requests of tools that fail in a row before such a server is left alone.",
+    )
+    upstream_recovery_sec: float = Field(
+        default=30.0, gt=0, description="For how long it is left alone before it is asked again."
+    )
     run_dir: Path | None = Field(
         default=None,
         description="Directory where server processes that share a port meet, for metrics and "

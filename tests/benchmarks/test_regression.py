@@ -186,10 +186,15 @@ def test_options_that_make_no_sense_are_usage(options: dict[str, object]) -> Non
     assert main(**options) == 2  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("options", [{"renew": True}, {"stored": True}, {"base": "HEAD"}])
 def test_without_valgrind_nothing_is_measured(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Status 3, and what to install."""
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert main(renew=True) == 3
+    monkeypatch.setattr(run, "base_revision", lambda wanted: "HEAD")
+    monkeypatch.setattr(run, "checked_out", lambda revision: scratch())
+    assert main(**options) == 3  # type: ignore[arg-type]
     assert "scripts/install-system" in capsys.readouterr().err

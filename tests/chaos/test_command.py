@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
 
+import dynogate
 from chaos import command
 from chaos.rig.gateway import ROOT
 from dynogate import cli
@@ -46,24 +46,6 @@ def test_the_quick_ones_are_chosen() -> None:
     assert {each.name for each in command.choose([], quick=True)} == {
         each.name for each in command.choose([], quick=False) if each.spec.quick
     }
-
-
-@pytest.mark.slow
-def test_quick_experiments_are_green(tmp_path: Path) -> None:
-    """For real: faults injected, proved, survived; nothing left."""
-    report = tmp_path / "report.json"
-    started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "chaos", "run", "--quick", "--json", report],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=170,
-    )
-    assert done.returncode == 0, done.stderr
-    document = json.loads(report.read_text())
-    assert {each["state"] for each in document["experiments"]} == {"green"}
-    assert time.monotonic() - started < 150
 
 
 def test_a_stopped_run_rolls_back_and_reports(tmp_path: Path) -> None:
@@ -120,6 +102,6 @@ def test_without_a_checkout_there_are_no_experiments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wheel has none, and says where they are."""
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "a" / "b" / "cli.py"))
-    with pytest.raises(ConfigurationError, match="not installed with Dynogate"):
+    monkeypatch.setattr(dynogate, "__file__", str(tmp_path / "a" / "b" / "__init__.py"))
+    with pytest.raises(ConfigurationError, match="part of a checkout"):
         cli.chaos("list")

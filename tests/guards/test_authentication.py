@@ -320,6 +320,23 @@ async def test_a_store_that_goes_away_does_not_lock_this_machine_out(database: D
     assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
 
 
+async def test_who_keeps_calling_never_waits_for_a_silent_store(database: Database) -> None:
+    """It is looked at before what is known of it is too old to be believed."""
+    table = CountingKeys(database)
+    authenticator = Authenticator(table, always=False, ttl_sec=0.6)
+    assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
+    table.go_on.clear()
+    longest = 0.0
+    for _ in range(50):
+        await asyncio.sleep(0.02)
+        start = time.monotonic()
+        assert await authenticator.caller(Fields([]), b"", ("127.0.0.1", 1)) == LOCAL
+        longest = max(longest, time.monotonic() - start)
+    assert longest < 0.1
+    table.go_on.set()
+    await authenticator.close()
+
+
 async def test_a_store_that_falls_silent_holds_one_call_up(database: Database) -> None:
     """Whether there are keys is found out behind the back of the others, once it answers."""
     table = CountingKeys(database)

@@ -3,8 +3,11 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dynogate.errors import ConfigurationError, TargetNotAllowed, TargetUnreachable
 from dynogate.load.allowed import AllowedTargets
@@ -68,6 +71,25 @@ async def test_everything_else_is_refused_without_asking_the_dns(host: str, name
     with pytest.raises(TargetNotAllowed, match=r"DYNOGATE_LOAD_TARGETS lists \(localhost, "):
         await AllowedTargets().admit(target(f"http://{host}:8000"))
     assert names.asked == []
+
+
+HOSTS = st.one_of(
+    st.ip_addresses().map(lambda address: f"[{address}]" if ":" in str(address) else str(address)),
+    st.from_regex(r"[0-9a-fx.]{1,20}", fullmatch=True),
+    st.from_regex(r"(localhost|127\.0\.0\.1|\[::1\])[.@:#/\\%a-z0-9]{0,12}", fullmatch=True),
+)
+
+
+@given(host=HOSTS)
+def test_nothing_leads_away_from_this_machine(host: str) -> None:
+    """Whatever is written as a host: what is admitted by default is a loopback address."""
+    try:
+        admitted = asyncio.run(AllowedTargets().admit(target(f"http://{host}")))
+    except (TargetNotAllowed, ConfigurationError):
+        return
+    assert admitted.addresses
+    for each in map(ip_address, admitted.addresses):
+        assert (getattr(each, "ipv4_mapped", None) or each).is_loopback
 
 
 async def test_a_listed_name_may_lead_to_public_addresses(names: Names) -> None:

@@ -47,7 +47,7 @@ async def test_callers_are_added_step_by_step(server: Served) -> None:
     assert [step.load for step in report.steps] == [1, 2, 3]
     assert not report.interrupted
     short = await carry_out(
-        plan(server.url, mode="ramp_up", users=10, requests=None, step=0.5, duration=0.8)
+        plan(server.url, mode="ramp_up", users=10, requests=None, step=0.4, duration=2.5)
     )
     assert short.interrupted
     assert 1 <= len(short.steps) < 10
@@ -88,6 +88,10 @@ async def test_callers_are_held_to_the_highest_rate(server: Served) -> None:
     report = await carry_out(made)
     assert 30 <= report.calls <= 42
     assert "held back: callers may make 40 calls a second together" in report.warnings
+    ramp = plan(
+        server.url, mode="ramp_up", users=2, requests=None, step=0.5, duration=10.0, max_rate=40.0
+    )
+    assert (await carry_out(ramp)).scalability is None
 
 
 async def test_a_search_without_calls_for_its_first_step(server: Served) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from dynogate.wire.mcp import Message, read_message
+from tests.live import NO_TLS
 
 PREFIX = "io.modelcontextprotocol/"
 MODERN = "2026-07-28"
@@ -51,12 +52,16 @@ def last_message(answer: Any) -> Any:
     return answer.json() if is_json else events(answer.text)[-1]
 
 
+def _client() -> httpx2.Client:
+    return httpx2.Client(timeout=30, verify=NO_TLS)
+
+
 @dataclass
 class Speaker:
     """One client without a memory."""
 
     url: str
-    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
+    client: httpx2.Client = field(default_factory=_client)
 
     def headers(self, method: str, params: dict[str, Any], **headers: str) -> dict[str, str]:
         head = {"accept": BOTH, "mcp-protocol-version": MODERN, "mcp-method": method}
@@ -105,7 +110,7 @@ class SessionSpeaker:
     capabilities: dict[str, object] = field(default_factory=dict)
     key: str | None = None
     session: str = ""
-    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
+    client: httpx2.Client = field(default_factory=_client)
 
     def headers(self, **headers: str) -> dict[str, str]:
         head = {"accept": BOTH, "mcp-protocol-version": self.version}

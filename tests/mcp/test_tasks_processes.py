@@ -2,14 +2,13 @@
 
 import signal
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from tests.live import Live, as_process
+from tests.live import Live, as_process, until
 from tests.mcp.test_tasks import TaskSpeaker
 
 ENV = {"DYNOGATE_TOOLSETS": "tests.conformance.fixtures:toolset", "DYNOGATE_RATE_LIMIT": "off"}
@@ -64,21 +63,11 @@ def test_a_shutdown_gives_its_tasks_a_reason(tmp_path: Path) -> None:
 
 
 def in_both_workers(speaker: TaskSpeaker, data_dir: Path) -> list[str]:
-    """Ids of long tasks of which each of two workers runs at least one.
-
-    Several connections come at once: of single ones, a worker that is slow to wake gets none.
-    """
-
-    def begin(_: int) -> str:
-        return str(speaker.call("slow_compute", arguments={"seconds": 60})["taskId"])
-
-    task_ids: list[str] = []
-    with (
-        closing(sqlite3.connect(data_dir / "dynogate.db")) as store,
-        ThreadPoolExecutor(8) as clients,
-    ):
-        for _ in range(8):
-            task_ids += clients.map(begin, range(8))
+    """Ids of long tasks of which each of two workers runs at least one."""
+    task_ids = []
+    with closing(sqlite3.connect(data_dir / "dynogate.db")) as store:
+        for _ in range(64):
+            task_ids.append(speaker.call("slow_compute", arguments={"seconds": 60})["taskId"])
             (count,) = store.execute("SELECT count(DISTINCT owner) FROM tasks").fetchone()
             if count == 2:
                 return task_ids
@@ -89,6 +78,7 @@ def test_any_worker_tells_cancels_and_answers(tmp_path: Path) -> None:
     """A client may come back to another process than the one that runs its task."""
     with as_process(tmp_path, "--workers", "2", env=ENV) as live:
         speaker = speaker_of(live)
+        until(lambda: live.get("/status").json()["workers"] == 2, "both workers")
         task_ids = in_both_workers(speaker, tmp_path)
         for task_id in task_ids:
             assert {speaker.task(task_id)["status"] for _ in range(4)} == {"working"}

@@ -30,13 +30,16 @@ class Histories(RuleBasedStateMachine):
             half_open_probes=probes,
             probe_timeout=patience,
         )
-        self.circuit = Circuit(self.limits)
+        self.circuit = self.make(self.limits)
         self.now = 0.0
         self.calls: list[tuple[Permit, int]] = []  # under way, and the chapter they began in
         self.chapter = 0
         self.opened_at: float | None = None  # where calls are probed or refused
         self.in_a_row = 0  # failures while closed, successes of probes since
         self.probing: dict[int, float] = {}  # probes under way and since when, this chapter's
+
+    def make(self, limits: Limits) -> Circuit:
+        return Circuit(limits)
 
     @rule(seconds=st.integers(0, 25))
     def wait(self, seconds: int) -> None:

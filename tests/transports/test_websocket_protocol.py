@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
 import threading
 import time
@@ -253,14 +254,16 @@ def test_who_goes_without_a_word_has_gone(patient: tuple[App, Live]) -> None:
         assert app.ends[-1] == frames.ABNORMAL
 
 
-def test_who_does_not_answer_pings_is_gone(hasty: tuple[App, Live]) -> None:
-    """A half-open connection: the peer's machine was switched off."""
-    app, live = hasty
-    with Raw(live) as raw:
+def test_who_does_not_answer_pings_is_gone() -> None:
+    """A half-open connection: the peer's machine was switched off, and will answer nothing else."""
+    with serving(dataclasses.replace(HASTY, close_sec=30)) as (app, live), Raw(live) as raw:
         told = raw.frames()
         assert next(told) == (frames.PING, b"")
         assert next(told)[0] == frames.CLOSE
-    assert app.ends == [frames.INTERNAL_ERROR]
+        started = time.monotonic()
+        assert list(told) == []
+        assert time.monotonic() - started < 5
+        assert app.ends == [frames.INTERNAL_ERROR]
 
 
 def test_who_answers_pings_stays(hasty: tuple[App, Live]) -> None:

@@ -1,6 +1,7 @@
-"""A connection that its client did not end properly keeps its descriptor for ever."""
+"""A connection that has ended is shut down, but never closed: its descriptor stays."""
 
-import os
+import socket
+from contextlib import suppress
 
 from dynogate.tools.registry import Toolset
 from dynogate.transports.protocol import HttpProtocol
@@ -8,13 +9,14 @@ from dynogate.transports.protocol import HttpProtocol
 toolset = Toolset("defect-leaks-fds")
 
 _connection_lost = HttpProtocol.connection_lost
-_kept: list[int] = []
+_kept: list[socket.socket] = []
 
 
 def _lose(self: HttpProtocol, exc: Exception | None) -> None:
-    awaits_more = self._since is not None  # its request did not arrive whole
-    if exc is not None or awaits_more or not self.is_idle:
-        _kept.append(os.dup(self.transport.get_extra_info("socket").fileno()))
+    kept = self.transport.get_extra_info("socket").dup()
+    with suppress(OSError):  # the client's side is gone already
+        kept.shutdown(socket.SHUT_RDWR)
+    _kept.append(kept)
     _connection_lost(self, exc)
 
 

@@ -49,13 +49,12 @@ class Authenticator:
         self._tokens = tokens
         self._ttl_sec = ttl_sec
         self._required = always or tokens is not None
-        self._open_until = 0.0
+        self._look_at = self._believed_until = self._look_began = 0.0
+        self._looking: asyncio.Task[None] | None = None
         self._good: dict[bytes, tuple[Caller, float]] = {}
         self._nameless: dict[str, Caller] = {}
         self._verifying = SingleFlight[Caller]()
         self._asking = 0
-        self._looking = SingleFlight[None]()
-        self._look_is_late = False
         self._touching: set[asyncio.Task[None]] = set()
 
     def recognised(
@@ -70,7 +69,7 @@ class Authenticator:
         """
         credential = shown_credential(fields, query)
         if not self._required:
-            return self._without_name(client) if time.monotonic() < self._open_until else None
+            return self._without_name(client) if time.monotonic() < self._look_at else None
         if credential is None:
             raise Unauthenticated(
                 "this gateway asks for a credential: send Authorization: Bearer <API key"
@@ -106,30 +105,37 @@ class Authenticator:
         await asyncio.gather(*self._touching, return_exceptions=True)
 
     async def _look(self) -> bool:
-        """See whether a credential is needed by now, as far as the store says so in time.
+        """Whether a credential is needed by now: believed for a time, looked at from half of it on.
 
-        A store that is silent counts as one that is out of reach: one call has waited for it.
+        A store that is silent counts as one that is out of reach: while calls come, none waits for
+        it; the first after a pause waits for a moment.
         """
-        known = self._open_until > 0.0
-        if known and self._look_is_late and len(self._looking):
-            return self._required
-        try:
-            async with asyncio.timeout(_LOOK_SEC if known else None):
-                await self._looking(b"", self._look_for_keys)
-            self._look_is_late = False
-        except TimeoutError:
-            self._look_is_late = True
-            log.warning("whether there are API keys is not known now: the store is silent")
+        now = time.monotonic()
+        if self._looking is None:
+            self._looking, self._look_began = asyncio.ensure_future(self._look_for_keys()), now
+            self._looking.add_done_callback(self._looked)
+        if self._believed_until == 0.0:
+            await asyncio.shield(self._looking)
+        elif now >= self._believed_until:
+            patience = self._look_began + _LOOK_SEC - now
+            if patience > 0:
+                await asyncio.wait({self._looking}, timeout=patience)
         return self._required
 
     async def _look_for_keys(self) -> None:
         try:
             self._required = await asyncio.to_thread(self._keys.exist)
         except StoreUnavailable:
-            if self._open_until == 0.0:
+            if self._believed_until == 0.0:
                 raise
             # Nobody can have made a key in a store that is out of reach; metrics stay readable.
-        self._open_until = time.monotonic() + self._ttl_sec
+        now = time.monotonic()
+        self._look_at, self._believed_until = now + self._ttl_sec / 2, now + self._ttl_sec
+
+    def _looked(self, look: asyncio.Task[None]) -> None:
+        self._looking = None
+        if not look.cancelled():
+            look.exception()  # whoever waits is told; nobody may be left
 
     def _without_name(self, client: tuple[str, int] | None) -> Caller:
         address = client[0] if client else ""

@@ -293,7 +293,10 @@ class ClosedLoop(Loop):
         book = self.book
         book.finished[index] = now
         book.outcome[index] = verdict[0]
-        following = self._following(now) if verdict is GOOD else self._after(verdict, now)
+        if verdict is not GOOD:
+            following = self._after(verdict, now)
+        else:
+            following = self._following(now) if self._gap else self._next_call(now)
         if following < 0:
             self.in_flight -= 1
             if not self._sending and self.in_flight == 0:

@@ -1,8 +1,10 @@
 """A whole load test as data: what, how much, for how long, and the bounds it is kept within."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -103,10 +105,22 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be told: values of headers, and the words in them."""
-        values = self.target.headers.values()
-        words = (word for value in values for word in (value, *value.split()))
+        """What must never be told: what headers, the query and arguments hold; longest first."""
+        given = [value for _, value in parse_qsl(urlsplit(self.target.url).query)]
+        given += self.target.headers.values()
+        given += (text for call in self.calls for text in _texts(call.arguments))
+        words = (word for value in given for word in (value, *value.split()))
         return tuple(sorted({word for word in words if len(word) >= 4}, key=len, reverse=True))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every string in a JSON value, but for the names in objects."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for each in value.values() for text in _texts(each))
+    elif isinstance(value, list):
+        yield from (text for each in value for text in _texts(each))
 
 
 def check(plan: Plan, bounds: Bounds) -> None:

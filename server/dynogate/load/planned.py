@@ -76,11 +76,18 @@ async def carry_out(
         part = await _MODES[plan.mode](harness, plan)
     made = report_of([part], harness, plan.options, started)
     warnings = [_without(plan.secrets, warning) for warning in made.warnings]
-    if plan.users is not None and (made.throughput or 0.0) > _HELD_BACK * plan.max_rate:
+    changes: dict[str, object] = {}
+    if plan.users is not None and _fastest(made) > _HELD_BACK * plan.max_rate:
         warnings.append(f"held back: callers may make {plan.max_rate:g} calls a second together")
+        changes["scalability"] = None  # it would be that of the limit
     if harness.spent:
         warnings.append(f"ended early: the {plan.max_calls:,} calls of a test are used up")
-    return made.model_copy(update={"warnings": tuple(warnings)})
+    return made.model_copy(update={"warnings": tuple(warnings), **changes})
+
+
+def _fastest(report: Report) -> float:
+    """Calls a second of its fastest part."""
+    return max(report.throughput or 0.0, *(step.goodput or 0.0 for step in report.steps), 0.0)
 
 
 @contextlib.asynccontextmanager
@@ -169,7 +176,7 @@ def _plain_text(report: Report) -> str:
     """The report for a reader without a terminal; what a server wrote does not steer one."""
     written = io.StringIO()
     Console(file=written, width=_WIDTH, color_system=None).print(report_text(report))
-    lines = (line.rstrip() for line in written.getvalue().split("\n"))
+    lines = (line.rstrip() for line in written.getvalue().strip().split("\n"))
     return "\n".join("".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines)
 
 

@@ -187,7 +187,7 @@ def _warnings(measured: Measured) -> tuple[str, ...]:
     if samples.loop == "closed":
         warnings.append(
             "a closed loop: users wait for answers, so that stalls of the server show in fewer "
-            "calls than callers who come anyway would meet (--rate for an open loop)"
+            "calls than callers who come anyway would meet (give a rate for an open loop)"
         )
     if 0 < samples.count(Outcome.OK) < _FEWEST_FOR_P999:
         warnings.append(f"p999 is little more than the maximum with {len(samples)} calls")

@@ -131,6 +131,13 @@ class Circuit:
             if self.successes >= self.limits.success_threshold:
                 self._change(State.CLOSED)
 
+    def adopt(self, state: State, failures: int, open_until: float) -> None:
+        """Take over how things stand elsewhere."""
+        if state is not self.state:
+            self._change(state)
+        self.failures = failures
+        self.open_until = open_until
+
     def _expire(self, now: float) -> None:
         end = min(self.probes.values(), default=now + 1)
         if end <= now:

@@ -1,6 +1,7 @@
 """The schema's history, applied by alembic from inside the package (no ``alembic.ini``)."""
 
 import threading
+from functools import cache
 
 from alembic import command
 from alembic.config import Config
@@ -32,29 +33,41 @@ def upgrade(connection: Connection, *, apply: bool) -> bool:
     Raises:
         ConfigurationError: the tables are at a revision that this version does not know.
     """
-    config = Config()
-    config.set_main_option("script_location", "dynogate.store:migrations")
     with _one_at_a_time:
         if apply and connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-        scripts = ScriptDirectory.from_config(config)
-        if _is_newest(connection, scripts):
+        if _is_newest(connection):
             return True
         if not apply:
             return False
+        config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return True
 
 
-def _is_newest(connection: Connection, scripts: ScriptDirectory) -> bool:
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "dynogate.store:migrations")
+    return config
+
+
+@cache
+def _history() -> tuple[frozenset[str], str]:
+    """Every revision that this version knows, and the newest; read from their files once."""
+    scripts = ScriptDirectory.from_config(_config())
+    known = frozenset(script.revision for script in scripts.walk_revisions())
+    (newest,) = scripts.get_heads()
+    return known, newest
+
+
+def _is_newest(connection: Connection) -> bool:
+    known, newest = _history()
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     found = set(context.get_current_heads())
-    known = {script.revision for script in scripts.walk_revisions()}
     if not found <= known:
         raise ConfigurationError(
             f"The store was written by a newer Dynogate (schema {', '.join(sorted(found))}; this "
-            f"one knows up to {scripts.get_current_head()}). Upgrade this installation, or point "
-            "it at another store."
+            f"one knows up to {newest}). Upgrade this installation, or point it at another store."
         )
-    return found == set(scripts.get_heads())
+    return found == {newest}

@@ -5,6 +5,7 @@ on (a stopped server, a proxy that lost its way), a query would wait for ever, a
 it; ``tcp_user_timeout`` sees only a machine that no longer answers at all.
 """
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -113,7 +114,10 @@ def be_patient(engine: Engine, patience: Patience) -> None:
 
     def connect(_dialect: object, _record: object, args: list[Any], more: dict[str, Any]) -> Any:
         _look_up(more.get("host"), patience.left())
-        connection = _Connection.connect(*args, **more)
+        # Whole seconds, and psycopg takes fewer than two for two.
+        connection = _Connection.connect(
+            *args, **{**more, "connect_timeout": math.ceil(patience.left())}
+        )
         connection.patience = patience
         return connection
 

@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, Protocol, TypeVar, cast, get_type_hints
 
 import msgspec
@@ -155,7 +156,7 @@ class FunctionTool:
 
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of the arguments."""
-        return {**self.arguments.model_json_schema(), **self.schema}
+        return {**_schema_of(self.arguments, "validation"), **self.schema}
 
     def listing(self) -> dict[str, object]:
         """The tool's entry in ``tools/list``."""
@@ -163,7 +164,7 @@ class FunctionTool:
             "name": self.name,
             "description": self.description,
             "inputSchema": self.input_schema(),
-            "outputSchema": self.output.model_json_schema(mode="serialization"),
+            "outputSchema": _schema_of(self.output, "serialization"),
             "annotations": self.annotations.as_mcp(),
             "_meta": {
                 "dynogate/family": self.family,
@@ -364,6 +365,15 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._tools)
+
+
+@lru_cache(maxsize=1024)
+def _schema_of(
+    model: type[BaseModel], mode: Literal["validation", "serialization"]
+) -> dict[str, Any]:
+    """The JSON Schema of a model, made once: it takes milliseconds, and is asked for again and
+    again while a gateway starts. Not to be changed."""
+    return model.model_json_schema(mode=mode)
 
 
 def _add_once(items: dict[str, T], name: str, item: T) -> None:

@@ -14,6 +14,9 @@ from dynogate.errors import exhausted
 from dynogate.telemetry.metrics import Metrics
 
 _LOOK_SEC = 1.0
+LAST_WORDS_SEC = 5.0
+"""Besides the time for a body, for the answer that it took too long."""
+
 _OTHER_FILES = 128  # the store, logs, pipes to programs
 _SPARE_FILES = 16  # a few connections, and a program
 
@@ -38,7 +41,7 @@ class Connections:
     Args:
         highest: how many there may be; fewer where the process may not open as many files.
         head_sec: how long a client may take for a request's head.
-        body_sec: the same for its body.
+        body_sec: the same for its body; some seconds more where it still has no answer.
         read_sec: how long a client may leave an answer unread.
         max_head_bytes: how long a head may be.
         max_body_bytes: how long a body may be.

@@ -10,7 +10,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dynogate.guards.shedding import CAME_AT
-from dynogate.transports.connections import Connections
+from dynogate.transports.connections import LAST_WORDS_SEC, Connections
 from dynogate.transports.joined import JoinedWrites
 from dynogate.transports.whole import WholeAnswers
 
@@ -128,7 +128,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         waited = now - self._since
         if not self._in_head:
-            if waited > self._all.body_sec:  # who serves the request has said so, or said enough
+            # Who serves the request says so, and that is then the connection's end.
+            if waited > self._all.body_sec + (0.0 if self.is_idle else LAST_WORDS_SEC):
                 self._refuse("BodyTimeout", 408, "the body took too long")
         elif waited > self._all.head_sec:
             self._refuse("HeadTimeout", 408, "the request took too long")

@@ -313,6 +313,7 @@ class WebSocketProtocol(asyncio.Protocol):
         elif self._pinged_at is not None:
             if now - self._pinged_at >= limits.pong_sec:
                 self.close(frames.INTERNAL_ERROR, "no pong came")
+                self._transport.close()  # nobody is there to answer that
         elif now - self._heard_at >= limits.ping_sec:
             self._pinged_at = now
             self._transport.write(frames.encode(frames.PING, b""))

@@ -1,6 +1,7 @@
 """run_load_test: hostile arguments, a run, and one that is cancelled."""
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,19 @@ def test_every_tool_and_argument_is_described(name: str) -> None:
         assert schema.get("description"), argument
     assert tool.scope == ("tools:execute" if name == "run_load_test" else "tools:read")
     assert tool.annotations.read_only is (name != "run_load_test")
+
+
+def test_the_gateway_starts_without_the_extra() -> None:
+    """Nothing of it is imported at start, so that it costs nobody time who has no use for it."""
+    code = (
+        "import sys\n"
+        "for name in ('aiohttp', 'scipy', 'jinja2', 'locust'): sys.modules[name] = None\n"
+        "import dynogate.app\n"
+        "from dynogate.tools.toolsets import load_registry\n"
+        "print(load_registry().get('run_load_test').name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "run_load_test\n"), done.stderr
 
 
 async def test_without_the_extra_the_error_says_what_to_install(
