@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from chaos.load import Taken
 from chaos.spec import Phase, Window
 from dynogate.load.samples import FAILURES, Outcome, Samples
