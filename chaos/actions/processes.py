@@ -3,6 +3,7 @@
 import signal
 import time
 
+from chaos.actions.callers import NOTE as CALLERS
 from chaos.rig import family
 from chaos.rig.callers import Callers
 from chaos.rig.processes import until
@@ -51,7 +52,7 @@ def stop_gateway(within: float) -> int:
     """
     notes = current().notes
     notes["family"] = family.members()
-    callers: Callers | None = notes.get("callers")
+    callers: Callers | None = notes.get(CALLERS)
     notes["in_flight"] = 0 if callers is None else len(callers.in_flight())
     status = current().gateway.process.stop(within)
     notes["exit_status"] = status
