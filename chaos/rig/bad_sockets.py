@@ -20,8 +20,9 @@ Kind = Literal["no bytes", "slow head", "slow body", "silent websocket", "slow r
 _DRIP_SEC = 0.5
 _LOOK_SEC = 0.25
 _RECEIVE_BUFFER = 4096
-_READERS_ANSWER = 300_000
-_READERS_CALLS = 12
+_READERS_ANSWER = 1_000_000
+_READERS_CALLS = 3
+_READERS_PAUSE_SEC = 0.1  # to make such an answer is work: not what is to be looked at here
 
 _HEAD = b"POST /mcp/tools/call HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 
@@ -92,7 +93,11 @@ class BadSockets:
         self._over = threading.Event()
         try:
             for kind, count in kinds.items():
-                self._sockets[kind] = [_opened(port, _FIRST[kind]()) for _ in range(count)]
+                self._sockets[kind] = []
+                for _ in range(count):
+                    self._sockets[kind].append(_opened(port, _FIRST[kind]()))
+                    if kind == "slow reader":
+                        time.sleep(_READERS_PAUSE_SEC)
         except OSError as error:
             self._close_all()
             raise RigFailed(f"the sockets could not be opened: {error}") from error
