@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chaos.rig.rig import Rig
 from chaos.spec import Load, Stream
-from dynogate.errors import DynogateError, RigFailed
+from dynogate.errors import RigFailed
 from dynogate.load import schedules
 from dynogate.load.calls import Call
 from dynogate.load.certificate import Limits
@@ -17,7 +17,7 @@ from dynogate.load.harness import Harness, Options, Run
 from dynogate.load.targets import target
 
 _LIMITS = Limits(late=0.05, lag=0.05)
-"""Of the generator's certificate: the bars are ten times that and more."""
+"""Of the generator's certificate: what bars leave for the noise of a busy machine."""
 _STARTED_WITHIN = 30.0
 
 
@@ -107,7 +107,7 @@ class LoadBeside:
     def _run(self) -> None:
         try:
             asyncio.run(self._all())
-        except (DynogateError, RuntimeError, OSError) as error:
+        except Exception as error:  # the judge is told, whatever it was
             self.broken = f"{type(error).__name__}: {error}"
         finally:
             self._ready.set()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,8 @@ from chaos.load import Taken
 from chaos.spec import Phase, Window
 from dynogate.load.samples import FAILURES, Outcome, Samples
 
-WARM_UP = 0.5
+_WARM_UP = 0.5
+"""Seconds in which a load opens its connections."""
 _OUTCOMES = {outcome.name.lower(): outcome for outcome in Outcome}
 
 
@@ -47,7 +48,7 @@ def phase(taken: Taken, span: Span, which: Phase) -> Samples:
     begins, ends = span.begins - taken.start, span.ends - taken.start
     before = samples.finished < begins  # false where it never finished
     after = samples.intended >= ends
-    warm = samples.intended >= WARM_UP
+    warm = samples.intended >= _WARM_UP
     masks = {
         "base": before & warm,
         "fault": ~before & ~after,
@@ -55,27 +56,20 @@ def phase(taken: Taken, span: Span, which: Phase) -> Samples:
         "all": before | ~before,
     }
     lengths = {
-        "base": begins - WARM_UP,
+        "base": begins - _WARM_UP,
         "fault": ends - begins,
         "after": samples.duration - ends,
         "all": samples.duration,
     }
-    return _chosen(samples, masks[which], max(lengths[which], 1e-9))
-
-
-def _chosen(
-    samples: Samples, mask: "np.ndarray[Any, np.dtype[np.bool_]]", length: float
-) -> Samples:
-    return Samples(
-        samples.intended[mask],
-        samples.sent[mask],
-        samples.finished[mask],
-        samples.outcome[mask],
-        length,
-        samples.loop,
-        samples.users,
-        samples.kind[mask],
-        samples.names,
+    mask = masks[which]
+    return replace(
+        samples,
+        duration=max(lengths[which], 1e-9),
+        intended=samples.intended[mask],
+        sent=samples.sent[mask],
+        finished=samples.finished[mask],
+        outcome=samples.outcome[mask],
+        kind=samples.kind[mask],
     )
 
 

@@ -139,6 +139,11 @@ def _run_kit(
     experiment: Experiment, rig: Rig, load: LoadBeside, stop: Stop, tell: Tell
 ) -> dict[str, Any]:
     document = copy.deepcopy(experiment.document)  # the kit writes into it
+    # A rollback is most often the method's healing once more, and nothing is to be seen after it.
+    document["rollbacks"] = [
+        {key: value for key, value in each.items() if key != "pauses"}
+        for each in document["rollbacks"]
+    ]
     document["configuration"] = {**document.get("configuration", {}), **rig.configuration()}
     with _quiet():
         journal: dict[str, Any] = run_experiment(
@@ -153,7 +158,7 @@ def _run_kit(
 class _Listener(RunEventHandler):  # type: ignore[misc]  # the kit is untyped
     """Starts the load with the method, and hears what happens."""
 
-    def __init__(self, load: LoadBeside, stop: "Stop", tell: Tell) -> None:
+    def __init__(self, load: LoadBeside, stop: Stop, tell: Tell) -> None:
         self._load = load
         self._stop = stop
         self._tell = tell

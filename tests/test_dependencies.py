@@ -17,7 +17,7 @@ from tests.ports import free_port
 from tests.postgres import PostgresCluster
 from tests.redis import RedisServer
 
-HELLO = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "hi"}}
+HELLO: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {"say": "hi"}}
 PROFILES = {"jsonrpc": "2.0", "id": 1, "method": "list_profiles", "params": {}}
 
 
@@ -86,6 +86,33 @@ def test_a_silent_postgres_keeps_nobody_else_waiting(
             until(lambda: live.post(PROFILES).status_code == 200, "the store to be used", 10)
     finally:
         link.close()
+
+
+def test_a_tool_whose_server_is_away_says_so(tmp_path: Path) -> None:
+    """502 while it is tried, then 503 at once with Retry-After; MCP clients can read it, too."""
+    settings = load_settings(
+        data_dir=tmp_path,
+        toolsets="tests.toolset:toolset,tests.asking_tools:toolset",
+        upstream_failures=4,
+        upstream_recovery_sec=60.0,
+    )
+    ask = {**HELLO, "method": "ask", "params": {"url": f"http://127.0.0.1:{free_port()}"}}
+    with in_process(build_app(settings)) as live:
+        tried = live.post(ask)
+        assert (tried.status_code, code_of(tried)) == (502, 1510)
+        for _ in range(2):  # the fourth attempt is the second of these calls
+            at_once = live.post(ask)
+        assert (at_once.status_code, code_of(at_once)) == (503, 1509)
+        assert 55 < int(at_once.headers["retry-after"]) <= 60
+        assert at_once.json()["error"]["data"]["retry_after"] > 55
+        as_mcp = {**ask, "method": "tools/call"}
+        as_mcp["params"] = {"name": "ask", "arguments": ask["params"]}
+        result = live.post(as_mcp).json()["result"]
+        assert result["isError"]
+        assert "demo has kept failing" in result["content"][0]["text"]
+        assert checks(live)["circuits"].startswith("demo: open")
+        assert live.get("/health/ready").status_code == 200
+        assert live.post(HELLO).status_code == 200
 
 
 async def test_what_tools_ask_is_asked_by_its_settings(tmp_path: Path) -> None:

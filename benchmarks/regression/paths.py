@@ -6,9 +6,11 @@ an older one. Imports are made in the builders: what an older tree lacks spoils 
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -182,11 +184,18 @@ def _again(do: Callable[[], Any]) -> Work:
 
 @contextmanager
 def _loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop whose clock stands still: what comes due meanwhile is no part of a path."""
-    with closing(asyncio.new_event_loop()) as loop:
-        now = loop.time()
-        loop.time = lambda: now  # type: ignore[method-assign]
+    """An event loop, in a time that stands still.
+
+    What comes due while others hold the machine (timers, credentials to be looked up again) is no
+    part of a path, but would be counted with it.
+    """
+    with closing(asyncio.new_event_loop()) as loop, patch("time.monotonic", _stopped_clock()):
+        loop.time = _stopped_clock()  # type: ignore[method-assign]
         yield loop
+
+
+def _stopped_clock() -> Callable[[], float]:
+    return repeat(time.monotonic()).__next__
 
 
 def _awaiting(loop: asyncio.AbstractEventLoop, do: Callable[[], Awaitable[Any]]) -> Work:

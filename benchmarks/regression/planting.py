@@ -34,8 +34,11 @@ def scratch(path: str | None = None, code: str = "") -> Iterator[Tree]:
 
 
 def loop(times: float) -> str:
-    """Code that takes instructions and does nothing."""
-    return f"for _ in range({round(times)}): pass"
+    """Code that takes instructions, as many in every turn, and does nothing.
+
+    The characters of a text are made once, unlike numbers from a range.
+    """
+    return f"for _ in 'x' * {round(times)}: pass"
 
 
 def wait(seconds: float) -> str:

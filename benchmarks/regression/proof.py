@@ -86,22 +86,25 @@ def main(*, runs: int = 20, json: bool = False) -> int:
 
 def _planted(plain: Counted) -> dict[str, Comparison]:
     """Each path slowed down by ``SLOWER``."""
-    turn = _instructions_of_a_turn()
+    fixed, turn = _instructions_of_a_loop()
     found = {}
     for path in PATHS:
-        turns = SLOWER * plain.counts[path.name] / path.times / turn
+        turns = (SLOWER * plain.counts[path.name] / path.times - fixed) / turn
         with scratch(path.name, loop(turns)) as tree:
             found[path.name] = compare(HERE, tree, [path.name])
     return found
 
 
-def _instructions_of_a_turn() -> float:
-    """What one turn of a planted loop takes, with this interpreter."""
+def _instructions_of_a_loop() -> tuple[float, float]:
+    """What a planted loop takes with this interpreter: without a turn, and for each."""
     (limiter,) = (path for path in PATHS if path.name == "limiter")
-    with scratch(limiter.name, loop(_TRIAL)) as tree:
-        then, now = counting.count([HERE, tree], [limiter.name])
-    more = now.counts[limiter.name] - then.counts[limiter.name]
-    return more / limiter.times / _TRIAL
+    name, calls = limiter.name, limiter.times
+    with scratch(name, loop(_TRIAL)) as short, scratch(name, loop(2 * _TRIAL)) as long:
+        plain, once, twice = (
+            each.counts[name] / calls for each in counting.count([HERE, short, long], [name])
+        )
+    turn = (twice - once) / _TRIAL
+    return once - plain - turn * _TRIAL, turn
 
 
 def _waiting() -> Comparison:

@@ -2,6 +2,9 @@
 
 import signal
 import time
+from contextlib import suppress
+
+import psutil
 
 from chaos.actions.callers import NOTE as CALLERS
 from chaos.rig import family
@@ -30,17 +33,27 @@ def kill_server() -> int:
     return victim.pid
 
 
-def kill_gateway() -> int:
+def kill_gateway(whole: bool = False) -> int:
     """SIGKILL the gateway's first process, and nothing else; its pid.
 
+    Args:
+        whole: the processes that serve, too, so that none of them can end in good order.
+
     Raises:
-        RigFailed: it is still there.
+        RigFailed: one is still there.
     """
     gateway = current().gateway.process
     pid = gateway.pid
-    current().notes["family"] = family.members()
+    members = family.members()
+    killed = [members[0], *(family.servers() if whole else [])]
+    current().notes |= {"family": members, "ended": killed}
     gateway.signal(signal.SIGKILL)
+    for server in killed[1:]:
+        with suppress(psutil.NoSuchProcess):
+            server.kill()
     until(lambda: not gateway.running, f"process {pid} to be gone", _GONE_WITHIN)
+    if left := family.wait_until_gone(killed, _GONE_WITHIN):
+        raise RigFailed(f"{len(left)} processes outlived their SIGKILL")
     return pid
 
 
@@ -51,7 +64,8 @@ def stop_gateway(within: float) -> int:
         RigFailed: it took longer, and was killed.
     """
     notes = current().notes
-    notes["family"] = family.members()
+    members = family.members()
+    notes |= {"family": members, "ended": members[:1]}
     callers: Callers | None = notes.get(CALLERS)
     notes["in_flight"] = 0 if callers is None else len(callers.in_flight())
     status = current().gateway.process.stop(within)

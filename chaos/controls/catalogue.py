@@ -53,7 +53,7 @@ CONTROLS = (
     ),
     Control(
         name="loses-jobs",
-        experiment="gateway-killed",
+        experiment="gateway-killed-whole",
         breaks="every task has finished, or failed with a reason",
     ),
 )

@@ -22,10 +22,11 @@ def killed_server() -> Proof:
 
 
 def killed_gateway() -> Proof:
-    """Prove that the gateway's first process is gone."""
-    first = _noted("family")[0]
-    gone = not family.alive([first])
-    return proof(gone, f"process {first.pid}, the gateway, is {'gone' if gone else 'still there'}")
+    """Prove that those of the gateway's processes that were killed or stopped are gone."""
+    ended: list[psutil.Process] = _noted("ended")
+    pids = ", ".join(str(each.pid) for each in ended)
+    gone = not family.alive(ended)
+    return proof(gone, f"of the gateway, {pids} {'are gone' if gone else 'are not all gone'}")
 
 
 def left_behind(within: float) -> dict[str, float]:

@@ -16,7 +16,7 @@ from benchmarks.regression.trees import HERE, BadRevision, NotMeasured, Tree
 from dynogate.statistics import PairedRatio
 
 PATH = "limiter"
-TURNS = 20
+TURNS = 30
 """Of a planted loop, which add about a tenth to it."""
 
 

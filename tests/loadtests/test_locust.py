@@ -49,7 +49,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 def test_the_gateway_holds_fifty_users(gateway: Live, tmp_path: Path) -> None:
     """Every kind of user has answers, and none of them a failure."""
     done = locust(
-        "-u", "50", "-r", "10", "-t", "20s", "--csv", "run", host=gateway.url, cwd=tmp_path
+        "-u", "50", "-r", "10", "-t", "15s", "--csv", "run", host=gateway.url, cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = rows(tmp_path / "run")

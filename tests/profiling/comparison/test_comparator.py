@@ -117,7 +117,7 @@ def test_identical_code_is_no_change(make: Make) -> None:
 
 def test_waiting_is_found_by_the_wall_clock(make: Make) -> None:
     """A sleep costs no CPU; the function that sleeps is named."""
-    sleep = "def nap():\n    time.sleep(0.6)\n\n\nnap()"
+    sleep = "def nap():\n    time.sleep(0.3)\n\n\nnap()"
     found = compare(make("before.py"), make("after.py", ending=sleep))
     assert found.decided_by is MeasureName.WALL
     assert found.verdict is Verdict.REGRESSION
