@@ -13,6 +13,7 @@ from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
 from chaos.rig.ports import free_port
 from chaos.rig.processes import Process
+from chaos.rig.tls import tls
 from dynogate.errors import RigFailed
 
 _TIMEOUT = 5.0
@@ -110,7 +111,9 @@ class Toxiproxy:
             RigFailed: it did not answer, or refused; tells why.
         """
         try:
-            answer = httpx2.request(method, self.url + path, json=body, timeout=_TIMEOUT)
+            answer = httpx2.request(
+                method, self.url + path, json=body, timeout=_TIMEOUT, verify=tls()
+            )
         except httpx2.TransportError as error:
             raise RigFailed(f"toxiproxy: {method} {path}: {error}") from error
         if not answer.is_success:
@@ -119,7 +122,7 @@ class Toxiproxy:
 
     def _answers(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/version", timeout=1).is_success
+            return httpx2.get(f"{self.url}/version", timeout=1, verify=tls()).is_success
         except httpx2.TransportError:
             return False
 
