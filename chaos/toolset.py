@@ -19,7 +19,7 @@ READ = Annotations(read_only=True, idempotent=True)
 
 UPSTREAM = "CHAOS_UPSTREAM_URL"
 """Environment variable: where the service is that tools ask."""
-GUARDED = Policy(timeout_sec=1.0, retries=3, failures=5, recovery_sec=2.0)
+GUARDED = Policy(timeout_sec=2.0, retries=3, failures=5, recovery_sec=2.0)
 STUBBORN = Policy(timeout_sec=5.0, retries=3, failures=1_000_000, recovery_sec=1.0)
 
 
@@ -66,7 +66,7 @@ async def nap(
 
 @toolset.tool(scope="tools:read", annotations=READ)
 async def fetch(ctx: ToolContext) -> Fetched:
-    """Read the upstream's value: within a second, and not while it is down."""
+    """Read the upstream's value: within two seconds, and not while it is down."""
     return await _value(GUARDED)
 
 

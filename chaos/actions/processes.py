@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import psutil
 
+from chaos.actions.callers import NOTE as CALLERS
 from chaos.rig import family
 from chaos.rig.callers import Callers
 from chaos.rig.processes import until
@@ -65,7 +66,7 @@ def stop_gateway(within: float) -> int:
     notes = current().notes
     members = family.members()
     notes |= {"family": members, "ended": members[:1]}
-    callers: Callers | None = notes.get("callers")
+    callers: Callers | None = notes.get(CALLERS)
     notes["in_flight"] = 0 if callers is None else len(callers.in_flight())
     status = current().gateway.process.stop(within)
     notes["exit_status"] = status

@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 
 from chaos.rig.rig import current
+from chaos.rig.tls import tls
 from dynogate.errors import RigFailed
 
 _TIMEOUT_SEC = 5.0
@@ -27,7 +28,9 @@ def misbehave(
         RigFailed: it is not what was asked for.
     """
     wanted = {"reset_share": reset_share, "names": names or {}}
-    answer = httpx2.put(f"{upstream_url}/behaviour", json=wanted, timeout=_TIMEOUT_SEC)
+    answer = httpx2.put(
+        f"{upstream_url}/behaviour", json=wanted, timeout=_TIMEOUT_SEC, verify=tls()
+    )
     taken: dict[str, Any] = answer.json()
     if taken != wanted:
         raise RigFailed(f"the upstream did not take {wanted}: {answer.text:.200}")

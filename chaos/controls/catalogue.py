@@ -34,7 +34,7 @@ CONTROLS = (
     Control(
         name="no-timeout",
         experiment="upstream-black-hole",
-        breaks="every call is answered within its timeout of 1 s and a tenth",
+        breaks="every call is answered within its timeout of 2 s and a tenth",
     ),
     Control(
         name="no-limiter",

@@ -7,6 +7,7 @@ from collections import Counter
 import httpx2
 
 from chaos.rig.rig import current
+from chaos.rig.tls import tls
 from dynogate.errors import RigFailed
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{.*\})? (\S+)$", re.MULTILINE)
@@ -26,13 +27,19 @@ def ready() -> bool:
     headers = {}
     if rig.issuer is not None:
         headers["authorization"] = f"Bearer {rig.issuer.token()}"
-    answer = httpx2.post(f"{rig.gateway.url}/mcp/tools/call", json=body, headers=headers, timeout=5)
+    answer = httpx2.post(
+        f"{rig.gateway.url}/mcp/tools/call", json=body, headers=headers, timeout=5, verify=tls()
+    )
     return rig.gateway.ready() and "result" in answer.json()
 
 
 def metrics() -> Counter[str]:
     """The gateway's metrics by name, summed over labels."""
-    text = httpx2.get(f"{current().gateway.url}/metrics", timeout=5).raise_for_status().text
+    text = (
+        httpx2.get(f"{current().gateway.url}/metrics", timeout=5, verify=tls())
+        .raise_for_status()
+        .text
+    )
     found: Counter[str] = Counter()
     for name, value in _SAMPLE.findall(text):
         found[name] += float(value)  # type: ignore[assignment]  # the values are not whole

@@ -33,7 +33,7 @@ def are_closed(within: float) -> dict[str, float]:
     """Whether the gateway lets go of each socket.
 
     Args:
-        within: seconds from their opening to wait for that.
+        within: seconds to wait for that.
 
     Returns:
         ``held``: how many it never let go of; and for each kind the seconds of the slowest.

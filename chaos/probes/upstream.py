@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 
 from chaos.proof import Proof, proof
+from chaos.rig.tls import tls
 
 _TIMEOUT_SEC = 5.0
 
@@ -15,7 +16,7 @@ def counts(upstream_url: str) -> dict[str, Any]:
     Args:
         upstream_url: of the upstream itself, around every link.
     """
-    answer = httpx2.get(f"{upstream_url}/counts", timeout=_TIMEOUT_SEC)
+    answer = httpx2.get(f"{upstream_url}/counts", timeout=_TIMEOUT_SEC, verify=tls())
     found: dict[str, Any] = answer.raise_for_status().json()
     return found
 

@@ -20,8 +20,11 @@ Kind = Literal["no bytes", "slow head", "slow body", "silent websocket", "slow r
 _DRIP_SEC = 0.5
 _LOOK_SEC = 0.25
 _RECEIVE_BUFFER = 4096
-_READERS_ANSWER = 300_000
-_READERS_CALLS = 12
+_READERS_ANSWER = 1_000_000
+_READERS_CALLS = 3
+# Between one and the next: to open them, and to make a reader's answer, is work, and no wait.
+_PAUSE_SEC = 0.005
+_READERS_PAUSE_SEC = 0.1
 
 _HEAD = b"POST /mcp/tools/call HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 
@@ -63,7 +66,7 @@ class Fate:
     Attributes:
         opened: how many there were.
         held: how many of them the gateway still holds.
-        slowest: seconds from their opening until the gateway let go of the last that it let go of.
+        slowest: seconds from the opening of one until the gateway let go of it, at most.
     """
 
     opened: int
@@ -88,17 +91,24 @@ class BadSockets:
             raise RigFailed(f"there is no kind {unknown}; there are {', '.join(get_args(Kind))}")
         self._port = port
         self._sockets: dict[Kind, list[socket.socket]] = {}
+        self._opened_at: dict[int, float] = {}
         self._gone_at: dict[int, float] = {}
         self._over = threading.Event()
         try:
             for kind, count in kinds.items():
-                self._sockets[kind] = [_opened(port, _FIRST[kind]()) for _ in range(count)]
+                self._open(kind, count)
         except OSError as error:
             self._close_all()
             raise RigFailed(f"the sockets could not be opened: {error}") from error
-        self._opened_at = time.monotonic()
         self._thread = threading.Thread(target=self._look_after, name="bad sockets")
         self._thread.start()
+
+    def _open(self, kind: Kind, count: int) -> None:
+        ours = self._sockets[kind] = []
+        for _ in range(count):
+            ours.append(_opened(self._port, _FIRST[kind]()))
+            self._opened_at[ours[-1].getsockname()[1]] = time.monotonic()
+            time.sleep(_READERS_PAUSE_SEC if kind == "slow reader" else _PAUSE_SEC)
 
     def held(self) -> dict[Kind, int]:
         """How many of each kind the gateway holds now."""
@@ -109,16 +119,16 @@ class BadSockets:
         """What became of each kind.
 
         Args:
-            within: seconds from the opening to wait until the gateway has let go of all of them.
+            within: seconds to wait until the gateway has let go of all of them.
         """
-        deadline = self._opened_at + within
-        while any(self.held().values()) and time.monotonic() < deadline:
+        deadline = time.monotonic() + within
+        while len(self._gone_at) < len(self._opened_at) and time.monotonic() < deadline:
             time.sleep(_LOOK_SEC)
         return {kind: self._fate(_ports(ours)) for kind, ours in self._sockets.items()}
 
     def _fate(self, ports: set[int]) -> Fate:
-        gone = [at for port, at in dict(self._gone_at).items() if port in ports]
-        slowest = max(gone, default=self._opened_at) - self._opened_at
+        gone = ports & self._gone_at.keys()
+        slowest = max((self._gone_at[each] - self._opened_at[each] for each in gone), default=0.0)
         return Fate(len(ports), len(ports) - len(gone), slowest)
 
     def close(self) -> None:

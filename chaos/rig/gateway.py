@@ -9,6 +9,7 @@ import httpx2
 
 from chaos.rig.ports import free_port
 from chaos.rig.processes import Process
+from chaos.rig.tls import tls
 from chaos.rig.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +75,9 @@ class Gateway:
     def ready(self) -> bool:
         """Whether it says so."""
         try:
-            return httpx2.get(f"{self.url}/health/ready", timeout=2).status_code == 200
+            return (
+                httpx2.get(f"{self.url}/health/ready", timeout=2, verify=tls()).status_code == 200
+            )
         except httpx2.TransportError:
             return False
 

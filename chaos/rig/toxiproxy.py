@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import requests
+import toxiproxy
+from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
 from chaos.rig.ports import free_port
 from chaos.rig.processes import Process
+from chaos.rig.tls import tls
 from dynogate.errors import RigFailed
 
 _TIMEOUT = 5.0
+_REFUSED = (InvalidToxic, NotFound, ProxyExists, requests.RequestException)
 
 ATTRIBUTES: dict[str, frozenset[str]] = {
     "latency": frozenset({"latency", "jitter"}),
@@ -66,16 +71,16 @@ class Toxiproxy:
             RigFailed: the server would not have it.
         """
         made = Link(name, free_port(), upstream)
-        self.ask(
-            "POST",
-            "/proxies",
-            {
-                "name": name,
-                "listen": f"127.0.0.1:{made.port}",
-                "upstream": f"127.0.0.1:{upstream}",
-                "enabled": True,
-            },
-        )
+        here, there = f"127.0.0.1:{made.port}", f"127.0.0.1:{upstream}"
+        driver = toxiproxy.Toxiproxy()
+        driver.update_api_consumer("127.0.0.1", self._port)  # for all of them: one rig stands
+        try:
+            driver.create(there, name, listen=here, enabled=True)
+        except (*_REFUSED, KeyError) as error:  # the last where the server says that it failed
+            raise RigFailed(f"toxiproxy: no link {name!r} from {here}: {error!r}") from error
+        seen = self.ask("GET", f"/proxies/{name}")
+        if (seen["listen"], seen["upstream"]) != (here, there):
+            raise RigFailed(f"asked for a link {name!r} from {here} to {there}, read back {seen}")
         self.links[name] = made
         return made
 
@@ -106,7 +111,9 @@ class Toxiproxy:
             RigFailed: it did not answer, or refused; tells why.
         """
         try:
-            answer = httpx2.request(method, self.url + path, json=body, timeout=_TIMEOUT)
+            answer = httpx2.request(
+                method, self.url + path, json=body, timeout=_TIMEOUT, verify=tls()
+            )
         except httpx2.TransportError as error:
             raise RigFailed(f"toxiproxy: {method} {path}: {error}") from error
         if not answer.is_success:
@@ -115,7 +122,7 @@ class Toxiproxy:
 
     def _answers(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/version", timeout=1).is_success
+            return httpx2.get(f"{self.url}/version", timeout=1, verify=tls()).is_success
         except httpx2.TransportError:
             return False
 

@@ -174,3 +174,14 @@ def test_the_rigs_programs_end_with_a_killed_runner(tmp_path: Path) -> None:
     )
     pid = int(done.stdout)
     until(lambda: not is_running(pid), "the program to end", 10)
+
+
+def test_a_link_that_cannot_be_made_is_said(rig: Rig) -> None:
+    """Toxiproxy's Python client takes a refusal for a success, or falls over it."""
+    with pytest.raises(RigFailed, match="no link 'client'"):
+        rig.toxiproxy.link("client", 9)
+    taken = rig.port("client")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chaos.rig.toxiproxy.free_port", lambda: taken)
+        with pytest.raises(RigFailed, match="no link 'second'"):
+            rig.toxiproxy.link("second", 9)
