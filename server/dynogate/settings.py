@@ -234,13 +234,13 @@ class Settings(BaseSettings):
         description="Longest head (request line and headers); beyond it a connection gets 431.",
     )
     head_timeout_sec: float = Field(
-        default=10.0,
+        default=8.0,
         gt=0,
         description="Time a client has to send a request's head, on a new connection from its "
         "beginning.",
     )
     body_timeout_sec: float = Field(
-        default=20.0, gt=0, description="Time a client has to send its request body."
+        default=8.0, gt=0, description="Time a client has to send its request body."
     )
     max_sockets: int = Field(
         default=4096,
