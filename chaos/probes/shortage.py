@@ -9,6 +9,7 @@ import httpx2
 
 from chaos.rig.calls import Told, call
 from chaos.rig.rig import current
+from chaos.rig.tls import own_connections
 from dynogate.errors import RigFailed
 
 KEPT = "kept connection"
@@ -80,5 +81,4 @@ def ready_again(within: float) -> dict[str, float]:
 
 def _ready() -> httpx2.Response:
     client: httpx2.Client | None = current().notes.get(KEPT)
-    get = httpx2.get if client is None else client.get
-    return get(f"{current().gateway.url}/health/ready", timeout=5)
+    return (client or own_connections()).get(f"{current().gateway.url}/health/ready", timeout=5)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from chaos.rig.rig import current
+from chaos.rig.tls import own_connections
 
 INTERNAL = -32603
 """The code of a fault in the gateway."""
@@ -63,9 +64,8 @@ def call(
     head = {} if rig.issuer is None else {"authorization": f"Bearer {rig.issuer.token()}"}
     body = {"jsonrpc": "2.0", "id": 1, "method": tool, "params": arguments or {}}
     start = time.monotonic()
-    post = httpx2.post if client is None else client.post
     try:
-        answer = post(
+        answer = (client or own_connections()).post(
             f"{rig.gateway.url}/mcp/tools/call",
             json=body,
             headers={**head, **(headers or {})},

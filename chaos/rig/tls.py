@@ -1,4 +1,4 @@
-"""What HTTP clients need before they can ask anything."""
+"""HTTP clients that cost next to nothing to make."""
 
 import functools
 import ssl
@@ -14,3 +14,8 @@ def tls() -> ssl.SSLContext:
     the gateway has to share the machine with.
     """
     return httpx2.create_ssl_context()
+
+
+def own_connections() -> httpx2.Client:
+    """A client that opens a connection for each request."""
+    return httpx2.Client(limits=httpx2.Limits(max_keepalive_connections=0), verify=tls())

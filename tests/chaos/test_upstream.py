@@ -126,11 +126,6 @@ def lookup(names: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-@pytest.mark.skipif(
-    subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode
-    != 0,
-    reason="there are no mount namespaces here",
-)
 def test_names_are_answered_as_told(url: str, names: str, tmp_path: Path) -> None:
     """Well, by NXDOMAIN, and by nothing at all, through the C library's own resolver."""
     actions.behave(url)
