@@ -79,7 +79,8 @@ def test_the_programs_own_cpu_time_is_measured(tmp_path: Path, place: Path) -> N
     path = script(place, text)
     timing = subject(profile_of(path, text), tmp_path / "work").time(0)
     assert 0.25 <= timing.cpu_sec < 0.27
-    assert timing.wall_sec + timing.queued_sec >= timing.cpu_sec
+    # Two clocks, read one after the other.
+    assert timing.wall_sec + timing.queued_sec >= timing.cpu_sec - 0.001
     assert timing.status == 0
 
 

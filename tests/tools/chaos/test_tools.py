@@ -138,14 +138,20 @@ async def test_a_run_is_judged_and_kept(context: ToolContext, quick_checkout: Pa
 
 async def test_an_experiment_that_is_cancelled_leaves_nothing(context: ToolContext) -> None:
     """No server that it started, and no report; a real one, stopped with its rig up."""
+    others = descendants()  # of other tests
+
+    def servers() -> list[str]:
+        new = [name for pid, name in descendants().items() if pid not in others]
+        return [name for name in new if "toxiproxy" in name or "dynogate" in name]
+
     task = asyncio.create_task(call(context, "run_chaos_experiment", experiment=NAME))
-    while not any("toxiproxy" in name for name in descendants()):
+    while not any("toxiproxy" in name for name in servers()):
         await asyncio.sleep(0.05)
         assert not task.done(), task.exception()
     task.cancel("somebody asked")
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not [name for name in descendants() if "toxiproxy" in name or "dynogate" in name]
+    assert servers() == []
     with pytest.raises(ReportNotFound):
         await call(context, "get_chaos_report")
 
@@ -200,12 +206,12 @@ async def test_a_report_that_is_not_there_is_told(context: ToolContext) -> None:
         await call(context, "get_chaos_report")
 
 
-def descendants() -> list[str]:
-    """The command lines of all processes that this one started."""
-    found = []
+def descendants() -> dict[int, str]:
+    """The command lines of all processes that this one started, by their pids."""
+    found = {}
     for process in psutil.Process().children(recursive=True):
         try:
-            found.append(" ".join(process.cmdline()))
+            found[process.pid] = " ".join(process.cmdline())
         except psutil.NoSuchProcess:
             continue
     return found
