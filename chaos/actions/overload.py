@@ -28,6 +28,7 @@ _STEP_SEC = 1.5
 _IDLE_SEC = 0.5
 _FIRST, _GROWTH, _MOST = 40.0, 1.5, 1200.0
 _BASE_SHARE = 0.5
+_CALLERS = 8
 _FLOOR_SEC = 0.02
 """What a call may always take and still count as served as before: the machine's noise."""
 
@@ -130,24 +131,29 @@ def overload(ms: float, times: float, seconds: float, after: float) -> dict[str,
 
 
 class _Beside:
-    """A caller beside the load, whose answers are kept whole."""
+    """Callers beside the load, whose answers are kept whole.
+
+    Several, because a call over a new connection may wait for seconds while it lasts.
+    """
 
     def __init__(self, ms: float) -> None:
         self._ms = ms
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._threads = [threading.Thread(target=self._run) for _ in range(_CALLERS)]
         self.told: list[Told] = []
 
     def __enter__(self) -> "_Beside":
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(0.2):
+        while not self._over.wait(1.0):
             self.told.append(call("spin", {"ms": self._ms}))
 
 

@@ -39,8 +39,9 @@ def refused(
     codes: list[int],
     count: int = 1,
     kid: str | None = None,
+    every: float = 0.0,
 ) -> dict[str, Any]:
-    """Make calls at once, each of which has to get a certain JSON-RPC error.
+    """Make calls, each of which has to get a certain JSON-RPC error.
 
     Args:
         gateway_url: without a path.
@@ -49,6 +50,7 @@ def refused(
         count: how many calls.
         kid: the issuer's key that the access tokens are signed with, one for each call; None for
             calls without.
+        every: seconds between two.
 
     Returns:
         ``calls``, ``slowest`` in seconds, ``message`` of the first, and how many had each code.
@@ -56,7 +58,7 @@ def refused(
     Raises:
         RigFailed: one got something else.
     """
-    replies = make_calls(gateway_url, tool, count, _tokens(kid, count))
+    replies = make_calls(gateway_url, tool, count, _tokens(kid, count), every)
     other = [reply for reply in replies if reply.code not in codes]
     if other:
         raise RigFailed(

@@ -1,6 +1,7 @@
 """Another server, asked over HTTP: within bounds of time and size, again where that is safe."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from dynogate.resilience.retry_after import read_retry_after
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _COME_BACK = frozenset({429, 502, 503, 504})
 _FOUND_SEC = 30.0
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Of no authority, so that none is read; no server would be trusted by it."""
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -187,10 +190,15 @@ class Upstream:
     async def _opened(self) -> httpx2.AsyncClient:
         async with self._opening:
             if self._client is None:
-                # In a thread: reading all known certificates takes 20 ms. Without a timeout: each
-                # phase of an exchange would have it, and the sum would be anything.
+                # In a thread, and only where one is needed: reading all known certificates takes
+                # 20 to 90 ms of a core. Without a timeout: each phase of an exchange would have
+                # it, and the sum would be anything.
+                is_plain = self._url.lower().startswith("http:") and not getproxies()
                 self._client = await asyncio.to_thread(
-                    httpx2.AsyncClient, timeout=None, limits=self._limits
+                    httpx2.AsyncClient,
+                    timeout=None,
+                    limits=self._limits,
+                    verify=_NO_TLS if is_plain else True,
                 )
             return self._client
 
