@@ -65,11 +65,23 @@ stream = st.one_of(
 
 @given(stream, st.lists(st.integers(0, 3000), max_size=5))
 def test_streams_are_read_as_the_library_reads_them(data: bytes, cuts: list[int]) -> None:
-    """In whatever pieces they come, and up to the same fault."""
+    """In whatever pieces they come, and up to the same fault.
+
+    But that the library counts a control frame within a message against the limit of the message,
+    which it is no part of (RFC 6455, section 5.5).
+    """
     data += bytes(2 * LIMIT)  # ends what is incomplete; no client may send that
-    expected = read_by_library(data)
-    assert read(data, *cuts) == expected
-    assert read(data) == expected
+    expected, found = read_by_library(data), read(data)
+    assert read(data, *cuts) == found
+    assert found[: len(expected)] == expected
+    beyond = found[len(expected) :]
+    assert not beyond or beyond[0][0] in (frames.PING, frames.PONG)
+
+
+def test_a_ping_within_a_message_is_no_part_of_it() -> None:
+    """However much of the limit the message has used up."""
+    data = client(frames.TEXT, bytes(LIMIT), fin=False) + client(frames.PING, b"x")
+    assert read(data) == [(frames.PING, b"x")]
 
 
 def test_a_message_in_single_bytes_is_put_together() -> None:
