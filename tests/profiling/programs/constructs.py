@@ -16,7 +16,7 @@ ROUNDS = 100_000
 def recursion(n):
     if n < 2:
         return n
-    return recursion(n - 1) + recursion(n - 2)  # hot
+    return recursion(n - 1) + recursion(n - 2) + sum(range(20))  # hot
 
 
 def while_loop():
