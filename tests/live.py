@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -19,11 +18,10 @@ import httpx2
 import uvicorn
 from starlette.applications import Starlette
 
+from dynogate.tls import NO_TLS
 from tests.ports import free_port
 
 JSON = {"content-type": "application/json"}
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For clients of plain HTTP: without it each of them loads every certificate authority (30 ms)."""
 
 
 @dataclass

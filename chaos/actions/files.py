@@ -7,8 +7,8 @@ import httpx2
 from chaos.probes.shortage import KEPT
 from chaos.rig import family
 from chaos.rig.rig import current
-from chaos.rig.tls import tls
 from dynogate.errors import RigFailed
+from dynogate.tls import NO_TLS
 
 _NOTE = "limit of files"
 
@@ -20,7 +20,7 @@ def keep_connection() -> int:
         RigFailed: it was not served.
     """
     rig = current()
-    client = httpx2.Client(limits=httpx2.Limits(max_connections=1), timeout=10, verify=tls())
+    client = httpx2.Client(limits=httpx2.Limits(max_connections=1), timeout=10, verify=NO_TLS)
     status = client.get(f"{rig.gateway.url}/health").status_code
     if status != 200:
         raise RigFailed(f"the gateway answers {status}")

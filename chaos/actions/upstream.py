@@ -5,8 +5,8 @@ from typing import Any
 import httpx2
 
 from chaos.rig.rig import current
-from chaos.rig.tls import tls
 from dynogate.errors import RigFailed
+from dynogate.tls import NO_TLS
 
 _TIMEOUT_SEC = 5.0
 
@@ -29,7 +29,7 @@ def misbehave(
     """
     wanted = {"reset_share": reset_share, "names": names or {}}
     answer = httpx2.put(
-        f"{upstream_url}/behaviour", json=wanted, timeout=_TIMEOUT_SEC, verify=tls()
+        f"{upstream_url}/behaviour", json=wanted, timeout=_TIMEOUT_SEC, verify=NO_TLS
     )
     taken: dict[str, Any] = answer.json()
     if taken != wanted:

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 
 from chaos.rig.calls import Told, call
+from chaos.rig.plain import own_connections
 from chaos.rig.rig import current
-from chaos.rig.tls import own_connections
 from dynogate.errors import RigFailed
 
 KEPT = "kept connection"

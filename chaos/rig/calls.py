@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx2
 
+from chaos.rig.plain import own_connections
 from chaos.rig.rig import current
-from chaos.rig.tls import own_connections
 
 INTERNAL = -32603
 """The code of a fault in the gateway."""

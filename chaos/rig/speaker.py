@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 
 from chaos.rig.rig import current
-from chaos.rig.tls import tls
+from dynogate.tls import NO_TLS
 
 _PREFIX = "io.modelcontextprotocol/"
 _VERSION = "2026-07-28"
@@ -26,7 +26,7 @@ class Speaker:
         rig = current()
         self._url = f"{rig.gateway.url}/mcp"
         token = {} if rig.issuer is None else {"authorization": f"Bearer {rig.issuer.token()}"}
-        self._client = httpx2.Client(headers=token, timeout=10.0, verify=tls())
+        self._client = httpx2.Client(headers=token, timeout=10.0, verify=NO_TLS)
 
     def __enter__(self) -> "Speaker":
         return self

@@ -13,8 +13,8 @@ from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
 from chaos.rig.ports import free_port
 from chaos.rig.processes import Process
-from chaos.rig.tls import tls
 from dynogate.errors import RigFailed
+from dynogate.tls import NO_TLS
 
 _TIMEOUT = 5.0
 _REFUSED = (InvalidToxic, NotFound, ProxyExists, requests.RequestException)
@@ -112,7 +112,7 @@ class Toxiproxy:
         """
         try:
             answer = httpx2.request(
-                method, self.url + path, json=body, timeout=_TIMEOUT, verify=tls()
+                method, self.url + path, json=body, timeout=_TIMEOUT, verify=NO_TLS
             )
         except httpx2.TransportError as error:
             raise RigFailed(f"toxiproxy: {method} {path}: {error}") from error
@@ -122,7 +122,7 @@ class Toxiproxy:
 
     def _answers(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/version", timeout=1, verify=tls()).is_success
+            return httpx2.get(f"{self.url}/version", timeout=1, verify=NO_TLS).is_success
         except httpx2.TransportError:
             return False
 

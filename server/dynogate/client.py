@@ -1,7 +1,6 @@
 """A small client of a gateway: list its tools, call one."""
 
 import os
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
@@ -9,6 +8,7 @@ import httpx2
 import msgspec
 
 from dynogate.errors import CallFailed, GatewayUnreachable
+from dynogate.tls import NO_TLS
 
 T = TypeVar("T")
 
@@ -59,10 +59,6 @@ class _Refusal(msgspec.Struct):
     error: _RpcError
 
 
-# Trusts nobody, and saves loading the certificate authorities, which takes 30 ms.
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
 class GatewayClient:
     """Calls the tools of one gateway; a context manager.
 
@@ -81,7 +77,7 @@ class GatewayClient:
             base_url=self._url,
             headers={"authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(timeout_sec, connect=5.0),
-            verify=_NO_TLS if self._url.lower().startswith("http:") else True,
+            verify=NO_TLS if self._url.lower().startswith("http:") else True,
         )
 
     def __enter__(self) -> Self:

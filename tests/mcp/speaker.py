@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx2
 
+from dynogate.tls import NO_TLS
 from dynogate.wire.mcp import Message, read_message
-from tests.live import NO_TLS
 
 PREFIX = "io.modelcontextprotocol/"
 MODERN = "2026-07-28"

@@ -1,7 +1,6 @@
 """Another server, asked over HTTP: within bounds of time and size, again where that is safe."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,13 +18,12 @@ from dynogate.resilience.names import addresses_async
 from dynogate.resilience.policy import Policy
 from dynogate.resilience.retry import async_retry
 from dynogate.resilience.retry_after import read_retry_after
+from dynogate.tls import NO_TLS
 
 # RFC 9110, section 9.2.2; TRACE is of no use here.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _COME_BACK = frozenset({429, 502, 503, 504})
 _FOUND_SEC = 30.0
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Of no authority, so that none is read; no server would be trusted by it."""
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -198,7 +196,7 @@ class Upstream:
                     httpx2.AsyncClient,
                     timeout=None,
                     limits=self._limits,
-                    verify=_NO_TLS if is_plain else True,
+                    verify=NO_TLS if is_plain else True,
                 )
             return self._client
 
