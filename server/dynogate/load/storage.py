@@ -4,14 +4,13 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from dynogate.errors import InvalidParams
 from dynogate.load.outcome import Result
 from dynogate.load.stored import ReportPage, StoredReport, Verdict, stored_report
 from dynogate.store.clock import to_us
 from dynogate.store.database import Database
 from dynogate.store.ids import new_id
 from dynogate.store.load_reports import LoadReportFilter, LoadReportTable
-from dynogate.store.paging import BadCursor, Position, decode_cursor, encode_cursor
+from dynogate.store.paging import one_page
 from dynogate.store.rows import Retention
 
 _ID_START = re.compile("[0-9a-z_]{0,40}")
@@ -90,12 +89,12 @@ class LoadReportStorage:
             since_us=None if since is None else to_us(since),
             until_us=None if until is None else to_us(until),
         )
-        after = None if cursor is None else _position(cursor, wanted)
-        rows = self._table.page(wanted, after=after, limit=limit + 1)
-        next_cursor = None
-        if len(rows) > limit:
-            rows = rows[:limit]
-            next_cursor = encode_cursor(Position(rows[-1].created_us, rows[-1].key), of=str(wanted))
+        rows, next_cursor = one_page(
+            lambda after, most: self._table.page(wanted, after=after, limit=most),
+            cursor,
+            limit,
+            of=str(wanted),
+        )
         return ReportPage(reports=tuple(map(stored_report, rows)), next_cursor=next_cursor)
 
     def ids(self, prefix: str, limit: int) -> tuple[str, ...]:
@@ -105,16 +104,3 @@ class LoadReportStorage:
     def count(self) -> int:
         """How many are stored."""
         return self._table.count()
-
-
-def _position(cursor: str, wanted: LoadReportFilter) -> Position:
-    try:
-        return decode_cursor(cursor, of=str(wanted))
-    except BadCursor:
-        problem = (
-            "argument 'cursor': expected the next_cursor of a page of this list, with the same "
-            "filters"
-        )
-        raise InvalidParams(
-            problem, data={"problems": [{"argument": "cursor", "problem": problem}]}
-        ) from None

@@ -24,7 +24,7 @@ from dynogate.profiling.stored import (
 from dynogate.store.clock import to_us
 from dynogate.store.database import Database
 from dynogate.store.ids import new_id
-from dynogate.store.paging import BadCursor, Position, decode_cursor, encode_cursor
+from dynogate.store.paging import one_page
 from dynogate.store.profiles import ProfileTable
 from dynogate.store.rows import LineOrder, ProfileFilter, Retention
 
@@ -172,12 +172,12 @@ class ProfileStorage:
         """
         _check_limit(limit)
         wanted = _filter(script, tag, since, until)
-        after = None if cursor is None else _position(cursor, wanted)
-        rows = self._table.page(wanted, after=after, limit=limit + 1)
-        next_cursor = None
-        if len(rows) > limit:
-            rows = rows[:limit]
-            next_cursor = encode_cursor(Position(rows[-1].created_us, rows[-1].key), of=str(wanted))
+        rows, next_cursor = one_page(
+            lambda after, most: self._table.page(wanted, after=after, limit=most),
+            cursor,
+            limit,
+            of=str(wanted),
+        )
         return ProfilePage(
             profiles=tuple(stored_profile(row) for row in rows),
             next_cursor=next_cursor,
@@ -237,15 +237,6 @@ def _filter(
         since_us=None if since is None else to_us(since),
         until_us=None if until is None else to_us(until),
     )
-
-
-def _position(cursor: str, wanted: ProfileFilter) -> Position:
-    try:
-        return decode_cursor(cursor, of=str(wanted))
-    except BadCursor:
-        raise _invalid(
-            "cursor", "expected the next_cursor of a page of this list, with the same filters"
-        ) from None
 
 
 def _check_limit(limit: int) -> None:

@@ -4,7 +4,10 @@ import base64
 import binascii
 import hashlib
 import struct
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from dynogate.errors import InvalidParams
 
 _DIGEST_BYTES = 8
 _POSITION = struct.Struct(">qq")
@@ -44,6 +47,52 @@ def decode_cursor(cursor: str, *, of: str) -> Position:
     if len(packed) != _POSITION.size or digest != _digest(packed, of):
         raise BadCursor("not a cursor of this list")
     return Position(*_POSITION.unpack(packed))
+
+
+class Row(Protocol):
+    """What a list is made of."""
+
+    @property
+    def created_us(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> int: ...  # noqa: D102
+
+
+R = TypeVar("R", bound=Row)
+
+
+def one_page(
+    rows_after: Callable[[Position | None, int], Sequence[R]],
+    cursor: str | None,
+    limit: int,
+    *,
+    of: str,
+) -> tuple[Sequence[R], str | None]:
+    """A page of the list ``of``, and the cursor of the next one; None where it is the last.
+
+    Args:
+        rows_after: at most so many rows from behind a position.
+        cursor: of the page before; None for the first.
+        limit: rows of a page, at most.
+
+    Raises:
+        InvalidParams: ``cursor`` is not one of this list.
+    """
+    try:
+        after = None if cursor is None else decode_cursor(cursor, of=of)
+    except BadCursor:
+        problem = (
+            "argument 'cursor': expected the next_cursor of a page of this list, with the same "
+            "filters"
+        )
+        raise InvalidParams(
+            problem, data={"problems": [{"argument": "cursor", "problem": problem}]}
+        ) from None
+    rows = rows_after(after, limit + 1)
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], encode_cursor(Position(last.created_us, last.key), of=of)
 
 
 def _digest(packed: bytes, of: str) -> bytes:
