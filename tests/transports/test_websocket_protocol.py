@@ -348,7 +348,8 @@ def test_what_can_be_left_out_is_left_out_for_who_does_not_read(
     patient: tuple[App, Live],
 ) -> None:
     """What can wait, waits; in its order."""
-    with Raw(patient[1], receive_buffer=4096) as raw:
+    head = handshake().replace(b"/ws", b"/narrow")
+    with Raw(patient[1], receive_buffer=4096, head=head) as raw:
         raw.send(frames.TEXT, b"much")
         time.sleep(0.5)  # the server writes what it can
         told = []

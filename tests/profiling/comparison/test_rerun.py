@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,46 @@ def test_without_py_spy_a_run_cannot_be_sampled(
 
 
 @pytest.mark.usefixtures("child_coverage")
+def test_a_program_that_patches_the_time_is_timed_all_the_same(tmp_path: Path, place: Path) -> None:
+    """Tests that freeze the time do so."""
+    text = (
+        "import time\nspent = time.process_time\nend = spent() + 0.1\n"
+        "time.process_time = time.perf_counter = lambda: 0.0\nwhile spent() < end: pass\n"
+    )
+    path = script(place, text)
+    timing = subject(profile_of(path, text), tmp_path / "work").time(0)
+    assert 0.05 < timing.cpu_sec < 0.5
+    assert timing.wall_sec > 0.05
+
+
+def test_a_program_that_falsifies_its_clocks_says_so(tmp_path: Path, place: Path) -> None:
+    """And is no internal error."""
+    text = (
+        "import resource, types\n"
+        "resource.getrusage = lambda who: types.SimpleNamespace(ru_utime=-100, ru_stime=0)\n"
+    )
+    path = script(place, text)
+    with pytest.raises(NotComparable, match="by its own clocks"):
+        subject(profile_of(path, text), tmp_path / "work").time(0)
+
+
+def test_the_wait_for_a_processor_is_within_the_time(tmp_path: Path, place: Path) -> None:
+    """A program that does nothing, on one processor with others, still takes time."""
+    text = "pass\n"
+    path = script(place, text)
+    ours = subject(profile_of(path, text), tmp_path / "work")
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    try:
+        for process in busy:
+            os.sched_setaffinity(process.pid, {0})
+        timings = [ours.time(seed, processor=0) for seed in range(10)]
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert min(timing.wall_sec for timing in timings) > 0
+
+
 @pytest.mark.parametrize("ending", ["pass", "import os; os._exit(0)", "import os; os.fork()"])
 def test_the_clock_is_read_once_and_last(ending: str, tmp_path: Path, place: Path) -> None:
     """By the program itself, whichever way it ends, and not by a child it forked."""

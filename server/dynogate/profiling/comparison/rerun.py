@@ -127,16 +127,19 @@ class Subject:
 
         Raises:
             ToolCancelled: ``cancel`` was called.
-            NotComparable: the run was ended by a limit or a crash.
+            NotComparable: the run was ended by a limit or a crash, or its clocks went wrong.
         """
         folder = self._folder()
         ran = self._run(folder, seed, None, cancel, processor)
         cost = decode(folder / "cost.json", _Cost)
         if cost is None:
             raise NotComparable(f"a run ended with status {ran.status} before it could be timed")
+        wall_sec = cost.wall_sec - cost.queued_sec
+        if min(cost.cpu_sec, wall_sec) <= 0:
+            raise NotComparable("a run took no time by its own clocks; does the program set them?")
         return Timing(
             cpu_sec=cost.cpu_sec,
-            wall_sec=cost.wall_sec - cost.queued_sec,
+            wall_sec=wall_sec,
             queued_sec=cost.queued_sec,
             status=ran.status,
         )

@@ -15,7 +15,7 @@ import os
 import pathlib
 import resource
 import sys
-import time
+from time import perf_counter, process_time  # as they are now: programs patch the module
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Clock:
         """Start the clocks; they are read when the process ends, by ``os._exit`` too."""
         atexit.register(self._write)  # before the program's own, so it runs after them
         os._exit = self._leave_now
-        self._before = _readings()
+        wall = perf_counter()
+        self._before = {"wall_sec": wall, **_used()}
 
     def _leave_now(self, status: int) -> NoReturn:
         self._write()
@@ -70,21 +71,22 @@ class Clock:
     def _write(self) -> None:
         if os.getpid() != self._pid:
             return  # a forked child
-        now = _readings()
+        now = {**_used(), "wall_sec": perf_counter()}
         cost = {name: now[name] - before for name, before in self._before.items()}
         write_json(self._output, cost)
 
 
-def _readings() -> dict[str, float]:
-    """The clocks: CPU seconds with ended children, wall clock, and waiting for a processor.
+def _used() -> dict[str, float]:
+    """CPU seconds, with those of ended children, and seconds of waiting for a processor.
 
     ``os.times`` would count in steps of 10 ms. The waiting is the main thread's, the second field
     of ``schedstat`` (the kernel's Documentation/scheduler/sched-stats.rst); 0 where there is none.
+    The wall clock starts before these and ends after them, so that it never shows less than the
+    waiting within it.
     """
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
-        "cpu_sec": time.process_time() + children.ru_utime + children.ru_stime,
-        "wall_sec": time.perf_counter(),
+        "cpu_sec": process_time() + children.ru_utime + children.ru_stime,
         "queued_sec": _queued_seconds(),
     }
 
