@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -26,3 +29,15 @@ def test_a_public_address_is_bound_where_a_key_was_made(public: Settings) -> Non
     with closing(open_database(public)) as database:
         KeyTable(database).create("first", ["tools:read"])
     check(public)
+
+
+def test_garbage_collection_skips_what_a_server_process_starts_with(tmp_path: Path) -> None:
+    """A full one would look through all that was imported, and hold up every call meanwhile."""
+    code = (
+        "import gc; from dynogate.app import create_app; create_app(); print(len(gc.get_objects()))"
+    )
+    environment = {**os.environ, "DYNOGATE_DATA_DIR": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert int(ran.stdout.split()[-1]) < 10_000  # of 136,000

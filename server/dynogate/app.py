@@ -1,6 +1,7 @@
 """The one place where the gateway's parts are wired together."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
@@ -73,7 +74,12 @@ def create_app() -> Starlette:
     """The app that server processes run; its settings come from the environment."""
     settings = load_settings()
     configure(settings.log_level, settings.log_format)
-    return build_app(settings)
+    app = build_app(settings)
+    # What is here now stays: a full garbage collection would look through all of it, and nothing
+    # is served meanwhile (78 ms were measured, in the middle of a time-out).
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def check(settings: Settings) -> None:
