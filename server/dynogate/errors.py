@@ -116,6 +116,12 @@ class InvalidParams(RequestError):
 
     code, status = -32602, 400
 
+    @classmethod
+    def of(cls, argument: str, expected: str) -> "InvalidParams":
+        """That of one argument, in the shape of those that a schema finds."""
+        problem = f"argument {argument!r}: {expected}"
+        return cls(problem, data={"problems": [{"argument": argument, "problem": problem}]})
+
 
 class UnknownTool(RequestError):
     """``tools/call`` named a tool that is not in the catalogue."""

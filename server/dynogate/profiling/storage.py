@@ -241,9 +241,4 @@ def _filter(
 
 def _check_limit(limit: int) -> None:
     if not 1 <= limit <= MAX_PAGE:
-        raise _invalid("limit", f"expected 1 to {MAX_PAGE}, got {limit}")
-
-
-def _invalid(argument: str, expected: str) -> InvalidParams:
-    problem = f"argument {argument!r}: {expected}"
-    return InvalidParams(problem, data={"problems": [{"argument": argument, "problem": problem}]})
+        raise InvalidParams.of("limit", f"expected 1 to {MAX_PAGE}, got {limit}")

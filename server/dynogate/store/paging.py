@@ -81,12 +81,8 @@ def one_page(
     try:
         after = None if cursor is None else decode_cursor(cursor, of=of)
     except BadCursor:
-        problem = (
-            "argument 'cursor': expected the next_cursor of a page of this list, with the same "
-            "filters"
-        )
-        raise InvalidParams(
-            problem, data={"problems": [{"argument": "cursor", "problem": problem}]}
+        raise InvalidParams.of(
+            "cursor", "expected the next_cursor of a page of this list, with the same filters"
         ) from None
     rows = rows_after(after, limit + 1)
     if len(rows) <= limit:
